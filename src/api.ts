@@ -1,0 +1,54 @@
+import { Elysia } from "elysia";
+import { chatFrames } from "./features/chat/model.ts";
+import { type ChatRoutesDependencies, chatRoutes } from "./features/chat/routes.ts";
+import { transcriptionFrames, transcriptionSchema } from "./features/transcription/model.ts";
+import {
+  type TranscriptionRoutesDependencies,
+  transcriptionRoutes,
+} from "./features/transcription/routes.ts";
+import { docs } from "./http/docs.ts";
+import { errorAnswers } from "./http/errors.ts";
+import { type Identify, guard } from "./http/guard.ts";
+import { type HealthDependencies, health } from "./http/health.ts";
+import { home } from "./http/home.ts";
+import { type OriginDependencies, originCheck } from "./http/origin.ts";
+import type { Log } from "./platform/log.ts";
+import { commonFrames } from "./realtime/frames.ts";
+import page from "./web/index.html" with { type: "text" };
+
+/** The types call every HTML import a bundle; as `text` it is a string. */
+const text = page as unknown as string;
+
+export interface ApiDependencies {
+  log: Log;
+  version: string;
+  identify: Identify;
+  origin: OriginDependencies;
+  health: HealthDependencies;
+  chat: Omit<ChatRoutesDependencies, "guard">;
+  transcription: Omit<TranscriptionRoutesDependencies, "guard">;
+}
+
+/** Every route of the server in one Elysia. */
+export function createApi({ log, version, identify, ...parts }: ApiDependencies) {
+  const signedIn = guard(identify);
+  const routes = new Elysia({ normalize: false })
+    .use(errorAnswers(log))
+    .use(home(text))
+    .use(health(parts.health))
+    .use(transcriptionRoutes({ guard: signedIn, ...parts.transcription }))
+    .use(chatRoutes({ guard: signedIn, ...parts.chat }));
+  const schemas = {
+    Transcription: transcriptionSchema,
+    ...chatFrames,
+    ...transcriptionFrames,
+    ...commonFrames,
+  };
+  return new Elysia({ normalize: false })
+    .use(originCheck(parts.origin))
+    .use(routes)
+    .use(docs({ routes, version, schemas }));
+}
+
+/** The API's type, for typed clients. */
+export type Api = ReturnType<typeof createApi>;

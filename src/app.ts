@@ -1,0 +1,226 @@
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
+import { type Api, createApi } from "./api.ts";
+import type { Config } from "./config.ts";
+import { EARSHOT, earshotEncoding } from "./features/chat/dialects/earshot.ts";
+import type { ChatLive, ChatMessage } from "./features/chat/model.ts";
+import { createChatService } from "./features/chat/service.ts";
+import { createChatStore } from "./features/chat/store.ts";
+import {
+  KEPT_MESSAGES_BYTES_MAX,
+  KEPT_MESSAGES_MS,
+  createKeptMessages,
+} from "./features/transcription/kept-messages.ts";
+import { createLiveTranscriptions } from "./features/transcription/live.ts";
+import { createTranscriptionService } from "./features/transcription/service.ts";
+import { createTranscriptionStore } from "./features/transcription/store.ts";
+import { createIdentify } from "./http/guard.ts";
+import { installationSecret } from "./http/secret.ts";
+import { createTokens } from "./http/tokens.ts";
+import { createRedisBus } from "./platform/bus.redis.ts";
+import { createMemoryBus } from "./platform/bus.ts";
+import { openDatabase } from "./platform/database.ts";
+import { createRedisKept } from "./platform/kept.redis.ts";
+import { createMemoryKept } from "./platform/kept.ts";
+import { type Log, errorFields } from "./platform/log.ts";
+import { createPool } from "./platform/pool.ts";
+import { openRedis, whenReady } from "./platform/redis.ts";
+import { createFanout } from "./realtime/fanout.ts";
+import { createGateway } from "./realtime/gateway.ts";
+import { createPresence } from "./realtime/presence.ts";
+import { createPresenceStore } from "./realtime/presence.store.ts";
+import { openRecognition } from "./speech/open.ts";
+import type { TextJob, TextResult } from "./text/pipeline.ts";
+import { VERSION } from "./version.ts";
+import { spawnSpeechWorker, spawnTextWorker } from "./workers.ts";
+
+export interface App {
+  /** Where it listens, such as `http://127.0.0.1:3000`. */
+  url: string;
+  port: number;
+  api: Api;
+  /** Lets everything finish that was begun, within the configured time. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/** Guests' ids are above every account's and below what JSON numbers hold exactly. */
+const GUEST_ID_MIN = 2 ** 40;
+const GUEST_ID_MAX = 2 ** 47;
+const MEMORY_KEPT_BYTES_MAX = 256 * 1024 * 1024;
+const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** A connection that says nothing for so long is closed. */
+const HTTP_IDLE_S = 60;
+/** A start waits so long for Redis; without it the server starts and says so in `/readyz`. */
+const REDIS_START_MS = 2_000;
+/** Sockets are told first; what HTTP requests are under way get this before they are cut. */
+const REQUESTS_MS = 1_000;
+
+/** Builds the whole house, listens, and knows how to take it down again. */
+export async function startApp(config: Config, log: Log): Promise<App> {
+  const now = Date.now;
+  const newId = randomUUID;
+  const processId = newId();
+  const stops: (() => unknown)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of stops.splice(0).reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        log.error(errorFields(error), "a part did not stop cleanly");
+      }
+    }
+  };
+
+  try {
+    const database = openDatabase(config.databasePath);
+    stops.push(() => database.close());
+
+    const redis = config.redisUrl === null ? null : openRedis(config.redisUrl, log.part("redis"));
+    if (redis !== null) {
+      stops.push(() => redis.destroy());
+      await whenReady(redis, REDIS_START_MS);
+    }
+    const bus =
+      redis === null || config.redisUrl === null
+        ? createMemoryBus()
+        : createRedisBus({
+            url: config.redisUrl,
+            commands: redis,
+            processId,
+            log: log.part("bus"),
+          });
+    stops.push(() => bus.close());
+
+    const keptLimits = { ageMs: KEPT_MESSAGES_MS, keyBytesMax: KEPT_MESSAGES_BYTES_MAX };
+    const kept =
+      redis === null
+        ? createMemoryKept({ ...keptLimits, totalBytesMax: MEMORY_KEPT_BYTES_MAX, now })
+        : createRedisKept(redis, keptLimits);
+
+    const texts = createPool<TextJob, TextResult>({
+      spawn: spawnTextWorker,
+      size: config.textWorkers,
+      log: log.part("text"),
+    });
+    stops.push(() => texts.close(config.shutdownTimeoutMs / 4));
+    const recognition = openRecognition({
+      engine: config.speechEngine,
+      workers: config.speechWorkers,
+      spawn: spawnSpeechWorker,
+      log: log.part("speech"),
+    });
+    stops.push(() => recognition?.close());
+
+    const secret = await installationSecret(database, () => randomBytes(32).toString("base64url"));
+    const tokens = createTokens(config.jwtSecret ?? secret, now);
+    const gateway = createGateway({ tokens, now, newId, log: log.part("sockets") });
+
+    const chatStore = createChatStore({ database, newId, now });
+    const fanout = createFanout<ChatMessage, ChatLive>({
+      bus,
+      log: log.part("rooms"),
+      roomLog: chatStore,
+      encodings: { [EARSHOT]: earshotEncoding },
+      publish: (topic, text) => void server?.publish(topic, text),
+      refine: (room, live) => {
+        if (live.kind !== "presence") return live;
+        const change = presence.apply(room, live.change);
+        return change === null ? null : { kind: "presence", change };
+      },
+      onMissed: (room) => void presence.compare(room),
+      changedElsewhere: database.changedElsewhere,
+    });
+    stops.push(() => fanout.close());
+    const presence = createPresence({
+      store:
+        redis === null
+          ? null
+          : createPresenceStore({ redis, processId, leaseMs: config.presenceLeaseMs, now }),
+      tell: (room, change) => fanout.tell(room, { kind: "presence", change }),
+      leaseMs: config.presenceLeaseMs,
+      log: log.part("presence"),
+    });
+    stops.push(() => presence.close());
+    const chat = createChatService({
+      store: chatStore,
+      fanout,
+      presence,
+      now,
+      log: log.part("chat"),
+    });
+
+    const store = createTranscriptionStore({ database, now });
+    const processText = texts.run;
+    const transcriptionLog = log.part("transcription");
+    const live = createLiveTranscriptions({
+      recognition,
+      store,
+      captions: {
+        interim: chat.caption,
+        final: async (caller, room, clientId, text) => {
+          await chat.say(caller, room, { clientId, text, kind: "caption" });
+        },
+      },
+      processText,
+      newId,
+      now,
+      log: transcriptionLog,
+    });
+    stops.push(() => live.close());
+    const service = createTranscriptionService({
+      store,
+      keptMessages: createKeptMessages(kept, () => performance.timeOrigin + performance.now()),
+      recognition,
+      processText,
+      newId,
+      now,
+      log: transcriptionLog,
+    });
+
+    let draining = false;
+    const guestId = (): number => randomInt(GUEST_ID_MIN, GUEST_ID_MAX);
+    const api = createApi({
+      log: log.part("http"),
+      version: VERSION,
+      identify: createIdentify({ auth: config.auth, tokens, guestId }),
+      origin: config,
+      health: {
+        parts: {
+          database: () => {
+            database.check();
+            return true;
+          },
+          redis: () => (redis === null ? null : redis.isReady && bus.connected()),
+          speech: () => recognition?.ready() ?? null,
+          text: texts.ready,
+        },
+        draining: () => draining,
+      },
+      chat: { gateway, service: chat, fanout },
+      transcription: { gateway, service, live, spoken: recognition?.info.languages ?? [] },
+    });
+    api.listen({
+      hostname: config.host,
+      port: config.port,
+      reusePort: config.portShared,
+      maxRequestBodySize: BODY_BYTES_MAX,
+      idleTimeout: HTTP_IDLE_S,
+      websocket: gateway.websocket,
+      development: false,
+    });
+    const { server } = api;
+    if (server === null) throw new Error("the server did not start");
+    stops.push(async () => {
+      draining = true;
+      const stopped = server.stop();
+      await gateway.stop();
+      await Promise.race([stopped, Bun.sleep(REQUESTS_MS)]);
+      await server.stop(true);
+    });
+
+    const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${server.port}`;
+    return { url, port: server.port ?? config.port, api, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,67 @@
+import { startApp } from "../app.ts";
+import { ConfigError, readConfig } from "../config.ts";
+import { createLog, errorFields } from "../platform/log.ts";
+import { VERSION } from "../version.ts";
+
+/** Starts the server and runs it until a signal; a second signal ends it at once. */
+export async function serve(args: string[]): Promise<number> {
+  if (args.length > 0) {
+    console.error("earshot serve takes no arguments; settings are environment variables");
+    return 2;
+  }
+  let config;
+  try {
+    config = readConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    return 2;
+  }
+  const log = createLog(config.logLevel);
+  const main = log.part("main");
+  process.on("unhandledRejection", (error) =>
+    main.error(errorFields(error), "a promise had no owner"),
+  );
+  if (config.unused.length > 0) {
+    main.warn({ settings: config.unused }, "these settings have no effect in this version");
+  }
+
+  // Before the start, so that a signal in the middle of it is not lost.
+  const signal = nextSignal();
+  let app;
+  try {
+    app = await startApp(config, log);
+  } catch (error) {
+    main.error(errorFields(error), "the server could not start");
+    console.error(
+      `earshot could not start: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return 1;
+  }
+  main.info({ version: VERSION, url: app.url, auth: config.auth }, "listening");
+
+  main.info({ signal: await signal }, "stopping");
+  nextSignal().then(
+    () => process.exit(1),
+    () => process.exit(1),
+  );
+  const isClean = await Promise.race([
+    app.stop().then(() => true),
+    Bun.sleep(config.shutdownTimeoutMs).then(() => false),
+  ]);
+  if (!isClean) main.error({}, "not everything stopped in time");
+  main.info({}, "stopped");
+  return isClean ? 0 : 1;
+}
+
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    const end = (name: string): void => {
+      process.off("SIGTERM", end);
+      process.off("SIGINT", end);
+      resolve(name);
+    };
+    process.on("SIGTERM", end);
+    process.on("SIGINT", end);
+  });
+}

@@ -1,0 +1,178 @@
+import { cpus } from "node:os";
+
+/** How much a line of the log matters; `silent` writes nothing. */
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
+
+export interface Config {
+  host: string;
+  port: number;
+  portShared: boolean;
+  /** A file path, or `:memory:`. */
+  databasePath: string;
+  redisUrl: string | null;
+  auth: "open" | "required";
+  jwtSecret: string | null;
+  /** Origins such as `https://example.org`, next to the server's own. */
+  corsOrigins: string[];
+  speechEngine: "auto" | "vosk" | "none";
+  speechWorkers: number;
+  textWorkers: number;
+  presenceLeaseMs: number;
+  logLevel: LogLevel;
+  shutdownTimeoutMs: number;
+  /** Settings of later versions that were given and have no effect in this one. */
+  unused: string[];
+}
+
+/** A setting that cannot be used. Its message is one line and names the setting, never a secret. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+
+export type Environment = Record<string, string | undefined>;
+
+const PORT_MAX = 65_535;
+const WORKERS_MAX = 64;
+const SECRET_BYTES_MIN = 32;
+const TIMEOUT_MS_MAX = 600_000;
+const LEASE_MS_MIN = 1_000;
+
+/** Known to the contract, not served by this version; given all the same, they are named at start. */
+const LATER_SETTINGS = [
+  "REGISTRATION",
+  "API_KEYS",
+  "TRUSTED_PROXIES",
+  "BASE_PATH",
+  "SPEECH_MODEL",
+  "MODELS_DIR",
+  "MODELS_MIRROR",
+  "SPEECH_OPENAI_MODEL",
+  "LLM_MODEL",
+  "LLM_CLEANUP",
+  "PUBLIC_SOURCES",
+  "TOPICS_FROM",
+  "RETENTION_DAYS",
+  "RATE_LIMITS",
+];
+
+/** Reads and checks every setting. Throws `ConfigError` for the first one that is wrong. */
+export function readConfig(env: Environment): Config {
+  const host = text(env, "HOST") ?? "127.0.0.1";
+  const jwtSecret = secret(env, "JWT_SECRET", SECRET_BYTES_MIN);
+  const auth = choice(env, "AUTH", ["open", "required"], jwtSecret === null ? "open" : "required");
+  if (auth === "required" && jwtSecret === null) {
+    throw new ConfigError("AUTH=required needs JWT_SECRET, a secret of at least 32 bytes");
+  }
+  if (auth === "open" && !isLoopback(host)) {
+    throw new ConfigError(
+      `AUTH=open lets anyone in, so HOST must be a loopback address, not ${host}; set JWT_SECRET to require accounts`,
+    );
+  }
+  for (const name of ["TLS_CERT", "TLS_KEY"]) {
+    if (text(env, name) !== null) {
+      throw new ConfigError(
+        `${name} is not supported by this version; put a proxy that ends TLS in front`,
+      );
+    }
+  }
+  return {
+    host,
+    port: whole(env, "PORT", 3000, 0, PORT_MAX),
+    portShared: choice(env, "PORT_SHARED", ["on", "off"], "off") === "on",
+    databasePath: databasePath(env),
+    redisUrl: redisUrl(env),
+    auth,
+    jwtSecret,
+    corsOrigins: origins(env),
+    speechEngine: choice(env, "SPEECH_ENGINE", ["auto", "vosk", "none"], "auto"),
+    speechWorkers: whole(env, "SPEECH_WORKERS", Math.max(1, cpus().length), 1, WORKERS_MAX),
+    textWorkers: whole(env, "TEXT_WORKERS", Math.max(1, cpus().length >> 1), 1, WORKERS_MAX),
+    presenceLeaseMs: whole(env, "PRESENCE_LEASE_MS", 15_000, LEASE_MS_MIN, TIMEOUT_MS_MAX),
+    logLevel: choice(
+      env,
+      "LOG_LEVEL",
+      ["trace", "debug", "info", "warn", "error", "silent"],
+      "info",
+    ),
+    shutdownTimeoutMs: whole(env, "SHUTDOWN_TIMEOUT_MS", 10_000, 100, TIMEOUT_MS_MAX),
+    unused: LATER_SETTINGS.filter((name) => text(env, name) !== null),
+  };
+}
+
+/** Whether only this machine can reach a server that listens on `host`. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** A setting's text; unset and empty mean the same. */
+function text(env: Environment, name: string): string | null {
+  const value = env[name]?.trim();
+  return value === undefined || value === "" ? null : value;
+}
+
+function secret(env: Environment, name: string, bytesMin: number): string | null {
+  const value = text(env, name);
+  if (value !== null && Buffer.byteLength(value) < bytesMin) {
+    throw new ConfigError(`${name} must have at least ${bytesMin} bytes`);
+  }
+  return value;
+}
+
+function choice<const T extends string>(
+  env: Environment,
+  name: string,
+  values: readonly T[],
+  fallback: NoInfer<T>,
+): T {
+  const value = text(env, name);
+  if (value === null) return fallback;
+  const found = values.find((one) => one === value);
+  if (found === undefined) {
+    throw new ConfigError(`${name} must be one of ${values.join(", ")}, not "${value}"`);
+  }
+  return found;
+}
+
+function whole(env: Environment, name: string, fallback: number, min: number, max: number): number {
+  const value = text(env, name);
+  if (value === null) return fallback;
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < min || number > max) {
+    throw new ConfigError(`${name} must be a whole number from ${min} to ${max}, not "${value}"`);
+  }
+  return number;
+}
+
+function databasePath(env: Environment): string {
+  const value = text(env, "DATABASE_URL") ?? "sqlite:./data/earshot.db";
+  const path = value.startsWith("sqlite:") ? value.slice("sqlite:".length) : "";
+  if (path === "" || path === "//") {
+    throw new ConfigError("DATABASE_URL must be sqlite:PATH or sqlite::memory:");
+  }
+  return path.startsWith("//") ? path.slice(2) : path;
+}
+
+function redisUrl(env: Environment): string | null {
+  const value = text(env, "REDIS_URL");
+  if (value === null) return null;
+  const url = URL.parse(value);
+  if (url === null || !["redis:", "rediss:"].includes(url.protocol)) {
+    throw new ConfigError("REDIS_URL must be an address such as redis://127.0.0.1:6379");
+  }
+  return value;
+}
+
+function origins(env: Environment): string[] {
+  const value = text(env, "CORS_ORIGINS");
+  if (value === null) return [];
+  return value.split(",").map((part) => {
+    const origin = part.trim();
+    const url = URL.parse(origin);
+    if (url === null || !/^https?:$/.test(url.protocol) || url.origin !== origin.toLowerCase()) {
+      throw new ConfigError(
+        `CORS_ORIGINS must list origins such as https://example.org, not "${origin}"`,
+      );
+    }
+    return url.origin;
+  });
+}

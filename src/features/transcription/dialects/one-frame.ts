@@ -1,0 +1,68 @@
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import type { Connection, Protocol } from "../../../realtime/connection.ts";
+import { misfit } from "../../../realtime/frames.ts";
+import { Refusal } from "../../../realtime/refusal.ts";
+import { UnsupportedAudio } from "../../../speech/audio.ts";
+import { createWavParser } from "../../../speech/wav.ts";
+import { OneFrame } from "../model.ts";
+import type { TranscriptionService } from "../service.ts";
+import { wavOf } from "../wav-text.ts";
+
+const TEXT_CHARACTERS = 20;
+
+const check = TypeCompiler.Compile(OneFrame);
+
+/**
+ * One frame, one answer: `{user_id,language,audio}` is kept and answered by
+ * `{"message_id","text","type"}`, in order. Nothing is recognised until it is saved.
+ */
+export function openOneFrame(
+  connection: Connection,
+  service: TranscriptionService,
+  /** Languages whose sound can be recognised here. */
+  spoken: readonly string[],
+): Protocol {
+  return {
+    frame: async (frame) => {
+      if (!check.Check(frame)) throw misfit(check, frame);
+      const { user_id, language, audio } = frame;
+      refuseUnusable(audio, language, spoken);
+      const messageId = await service.keep(connection.visitor.caller, user_id, language, audio);
+      connection.send({
+        message_id: messageId,
+        text: firstCharacters(audio, TEXT_CHARACTERS),
+        type: language,
+      });
+    },
+    binary: () => {
+      throw new Refusal("bad_request", "this socket takes text frames; `start` was not the first");
+    },
+    drain: () => {},
+    closed: () => {},
+  };
+}
+
+/** Sound that could never be recognised is refused now, not when everything is to be saved. */
+function refuseUnusable(audio: string, language: string, spoken: readonly string[]): void {
+  const wav = wavOf(audio);
+  if (wav === null) return;
+  if (!spoken.includes(language)) {
+    throw new Refusal(
+      "unsupported_language",
+      `no speech engine here knows ${language}; text is kept`,
+    );
+  }
+  try {
+    createWavParser().push(wav);
+  } catch (error) {
+    if (error instanceof UnsupportedAudio) throw new Refusal("unsupported_audio", error.message);
+    throw error;
+  }
+}
+
+function firstCharacters(text: string, count: number): string {
+  // Two code units hold any character, so the rest of a long text is not looked at.
+  return Array.from(text.slice(0, count * 2))
+    .slice(0, count)
+    .join("");
+}

@@ -1,0 +1,19 @@
+/** Who asks. Every service takes one, in open mode too. */
+export interface Caller {
+  userId: number;
+  /** `guest` is whoever comes in while the door is open: it may act for anyone on this machine. */
+  role: "user" | "admin" | "guest";
+  name: string;
+}
+
+/** A caller and how long it may be believed. */
+export interface Identity {
+  caller: Caller;
+  /** Unix milliseconds; null when it does not expire. */
+  expiresAt: number | null;
+}
+
+/** Whether the caller may read and write what belongs to `userId`. */
+export function mayActFor(caller: Caller, userId: number): boolean {
+  return caller.role !== "user" || caller.userId === userId;
+}

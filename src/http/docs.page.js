@@ -1,0 +1,6 @@
+globalThis.SwaggerUIBundle({
+  url: "docs/json",
+  dom_id: "#explorer",
+  deepLinking: true,
+  showExtensions: true,
+});

@@ -1,0 +1,89 @@
+import { swagger } from "@elysiajs/swagger";
+import { type AnyElysia, Elysia } from "elysia";
+import bundle from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
+import style from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
+import starter from "./docs.page.js" with { type: "file" };
+import page from "./docs.page.html" with { type: "text" };
+
+export interface DocsDependencies {
+  /** The finished routes that are to be described. */
+  routes: AnyElysia;
+  version: string;
+  /** What routes refer to by name, the sockets' frames (`x-frames`) among them. */
+  schemas: Record<string, object>;
+}
+
+interface OpenApi {
+  paths: Record<string, Record<string, Operation>>;
+}
+
+interface Operation {
+  requestBody?: { content: Record<string, object> };
+  responses?: Record<string, { content?: Record<string, object> }>;
+}
+
+/** The types call every HTML import a bundle; as `text` it is a string. */
+const text = page as unknown as string;
+const YEAR_S = 31_536_000;
+
+/** `/docs` and `/docs/json`, with every script and style from the program itself. */
+export function docs({ routes, version, schemas }: DocsDependencies) {
+  let described: Promise<OpenApi> | null = null;
+  const asset = (path: string, type: string): Response =>
+    new Response(Bun.file(path), {
+      headers: { "content-type": type, "cache-control": `public, max-age=${YEAR_S}, immutable` },
+    });
+  const hidden = { detail: { hide: true } };
+  return new Elysia({ name: "docs" })
+    .get("/docs", () => new Response(text.replaceAll("{version}", version), HTML), hidden)
+    .get("/docs/json", () => (described ??= describe(routes, version, schemas)), hidden)
+    .get("/docs/assets/:version/ui.js", () => asset(bundle, "text/javascript"), hidden)
+    .get("/docs/assets/:version/ui.css", () => asset(style, "text/css"), hidden)
+    .get("/docs/assets/:version/start.js", () => asset(starter, "text/javascript"), hidden);
+}
+
+const HTML = { headers: { "content-type": "text/html; charset=utf-8" } };
+
+/**
+ * The OpenAPI of the routes. The plugin also serves a page that loads scripts from elsewhere, so it
+ * is asked here, behind closed doors, and only its description goes out.
+ */
+async function describe(
+  routes: AnyElysia,
+  version: string,
+  schemas: Record<string, object>,
+): Promise<OpenApi> {
+  const generator = swagger({
+    path: "/docs",
+    documentation: {
+      info: {
+        title: "Earshot",
+        version,
+        description: "Rooms, captions and topics for groups that talk.",
+      },
+      components: {
+        securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+        // Plain JSON Schema: TypeBox's markers are symbols and do not reach the page.
+        schemas: JSON.parse(JSON.stringify(schemas)),
+      },
+    },
+  });
+  const answer = await new Elysia()
+    .use(routes)
+    .use(generator)
+    .handle(new Request("http://docs.localhost/docs/json"));
+  const openApi = (await answer.json()) as OpenApi;
+  for (const operations of Object.values(openApi.paths)) {
+    for (const operation of Object.values(operations)) onlyJson(operation);
+  }
+  return openApi;
+}
+
+/** The plugin offers every body as form and as text as well; these routes take and give JSON. */
+function onlyJson({ requestBody, responses }: Operation): void {
+  for (const described of [requestBody, ...Object.values(responses ?? {})]) {
+    const json = described?.content?.["application/json"];
+    if (described !== undefined && json !== undefined)
+      described.content = { "application/json": json };
+  }
+}

@@ -1,0 +1,69 @@
+import { Elysia, type ValidationError } from "elysia";
+import { WritesFull } from "../platform/commit.ts";
+import { type Log, errorFields } from "../platform/log.ts";
+import { PoolClosed, PoolFull } from "../platform/pool.ts";
+import { Problem, problemResponse } from "./problem.ts";
+
+const RETRY_S = 1;
+const ERRORS_TOLD_MAX = 10;
+
+/**
+ * What of an error the caller may know: its own mistakes and our limits. Null for everything else,
+ * which is ours: it is logged and shown as `internal`.
+ */
+export function asProblem(error: unknown): Problem | null {
+  if (error instanceof Problem) return error;
+  if (error instanceof WritesFull || error instanceof PoolFull) {
+    return new Problem("queue_full", "Too much is waiting; try again soon", {
+      retryAfterS: RETRY_S,
+    });
+  }
+  if (error instanceof PoolClosed) {
+    return new Problem("draining", "The server is stopping; try again soon", {
+      retryAfterS: RETRY_S,
+    });
+  }
+  return null;
+}
+
+/** Turns whatever a route throws into `application/problem+json`. */
+export function errorAnswers(log: Log) {
+  return new Elysia({ name: "errors" }).onError(
+    { as: "global" },
+    ({ code, error, request }): Response => {
+      const known =
+        asProblem(error) ??
+        (code === "VALIDATION" ? validationProblem(error) : routingProblem(code));
+      if (known !== null) return problemResponse(known);
+      log.error({ method: request.method, ...errorFields(error) }, "a request failed");
+      return problemResponse(
+        new Problem("internal", "The server could not do this; it was logged"),
+      );
+    },
+  );
+}
+
+function routingProblem(code: string | number): Problem | null {
+  switch (code) {
+    case "NOT_FOUND":
+      return new Problem("not_found", "There is nothing at this address");
+    case "PARSE":
+      return new Problem("invalid", "The body is not valid JSON", { status: 400 });
+    default:
+      return null;
+  }
+}
+
+/** Names the fields that are wrong and never repeats their values. */
+function validationProblem({
+  type,
+  all,
+}: Readonly<Pick<ValidationError, "type" | "all">>): Problem {
+  if (type === "response")
+    return new Problem("internal", "The server's answer was not as described");
+  const errors = all.slice(0, ERRORS_TOLD_MAX).map((one) => ({
+    path: "path" in one ? one.path : "",
+    message: one.summary ?? "is not as described",
+  }));
+  return new Problem("invalid", `The ${type} is not as described in /docs`, { errors });
+}

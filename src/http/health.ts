@@ -1,0 +1,49 @@
+import { Elysia, t } from "elysia";
+
+/** Whether a part can do its work; null for a part that this server runs without. */
+export type Part = () => boolean | null;
+
+export interface HealthDependencies {
+  parts: Record<string, Part>;
+  draining(): boolean;
+}
+
+const readiness = t.Object({
+  status: t.UnionEnum(["ready", "draining", "down"]),
+  parts: t.Record(t.String(), t.UnionEnum(["up", "down", "off"])),
+});
+
+/** `/healthz`: the process answers. `/readyz`: it can do its work, or which part keeps it from that. */
+export function health({ parts, draining }: HealthDependencies) {
+  return new Elysia({ name: "health" })
+    .get("/healthz", () => ({ status: "alive" as const }), {
+      response: t.Object({ status: t.Literal("alive") }),
+      detail: { summary: "Alive", tags: ["operations"] },
+    })
+    .get(
+      "/readyz",
+      ({ status }) => {
+        const states = Object.fromEntries(
+          Object.entries(parts).map(([name, part]) => [name, stateOf(part)]),
+        );
+        const isDown = Object.values(states).includes("down");
+        if (draining()) return status(503, { status: "draining" as const, parts: states });
+        if (isDown) return status(503, { status: "down" as const, parts: states });
+        return { status: "ready" as const, parts: states };
+      },
+      {
+        response: { 200: readiness, 503: readiness },
+        detail: { summary: "Ready, or what is not", tags: ["operations"] },
+      },
+    );
+}
+
+function stateOf(part: Part): "up" | "down" | "off" {
+  try {
+    const works = part();
+    if (works === null) return "off";
+    return works ? "up" : "down";
+  } catch {
+    return "down";
+  }
+}

@@ -1,0 +1,66 @@
+import { t } from "elysia";
+
+// Errors that are the caller's to know, as RFC 9457 problem details.
+
+const PROBLEMS = {
+  unauthorized: { status: 401, title: "Sign in first" },
+  forbidden: { status: 403, title: "Not allowed" },
+  not_found: { status: 404, title: "Not found" },
+  conflict: { status: 409, title: "Conflict" },
+  too_large: { status: 413, title: "Too large" },
+  invalid: { status: 422, title: "Invalid request" },
+  rate_limited: { status: 429, title: "Too many requests" },
+  internal: { status: 500, title: "Something went wrong here" },
+  draining: { status: 503, title: "The server is stopping" },
+  queue_full: { status: 503, title: "Too much is waiting" },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export interface FieldError {
+  path: string;
+  message: string;
+}
+
+export interface ProblemExtras {
+  status?: number;
+  errors?: FieldError[];
+  retryAfterS?: number;
+}
+
+/** An error that is told to the caller. `detail` must hold no secret and nothing that was said. */
+export class Problem extends Error {
+  override name = "Problem";
+
+  constructor(
+    readonly code: ProblemCode,
+    detail: string,
+    readonly extras: ProblemExtras = {},
+  ) {
+    super(detail);
+  }
+}
+
+export const problemSchema = t.Object(
+  {
+    type: t.String(),
+    title: t.String(),
+    status: t.Integer(),
+    detail: t.String(),
+    code: t.Union(Object.keys(PROBLEMS).map((code) => t.Literal(code))),
+    errors: t.Optional(t.Array(t.Object({ path: t.String(), message: t.String() }))),
+  },
+  { description: "RFC 9457 problem details" },
+);
+
+/** The `application/problem+json` answer for a problem. */
+export function problemResponse({ code, message, extras }: Problem): Response {
+  const { title, status: usual } = PROBLEMS[code];
+  const status = extras.status ?? usual;
+  const headers: Record<string, string> = { "content-type": "application/problem+json" };
+  if (extras.retryAfterS !== undefined) headers["retry-after"] = String(extras.retryAfterS);
+  if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
+  const errors = extras.errors === undefined ? {} : { errors: extras.errors };
+  const body = { type: "about:blank", title, status, detail: message, code, ...errors };
+  return new Response(JSON.stringify(body), { status, headers });
+}

@@ -1,0 +1,59 @@
+import { jwt } from "@elysiajs/jwt";
+import type { Identity } from "./caller.ts";
+
+/** Signed statements of who somebody is. */
+export interface Tokens {
+  sign(identity: Identity): Promise<string>;
+  /** Null when the token is forged, expired, meant for another service, or no token at all. */
+  verify(token: string): Promise<Identity | null>;
+}
+
+const ISSUER = "earshot";
+const ALGORITHM = "HS256";
+/** A token names its end; one without is refused, so this is for those that need none, like guests'. */
+const GUEST_DAYS = 30;
+const DAY_MS = 86_400_000;
+const NAME_CHARACTERS_MAX = 100;
+const TOKEN_CHARACTERS_MAX = 4_096;
+
+/** Tokens are JWTs: HS256, issuer and audience `earshot`, `sub` the user's id, `exp`, `role`, `name`. */
+export function createTokens(secret: string, now: () => number): Tokens {
+  const { jwt: signer } = jwt({
+    name: "jwt",
+    secret,
+    alg: ALGORITHM,
+    iss: ISSUER,
+    aud: ISSUER,
+  }).decorator;
+  return {
+    sign: ({ caller, expiresAt }) => {
+      const endsAt = expiresAt ?? now() + GUEST_DAYS * DAY_MS;
+      return signer.sign({
+        sub: String(caller.userId),
+        role: caller.role,
+        name: caller.name,
+        exp: Math.floor(endsAt / 1000),
+      });
+    },
+    verify: async (token) => {
+      if (token.length > TOKEN_CHARACTERS_MAX) return null;
+      const claims = await signer.verify(token, {
+        algorithms: [ALGORITHM],
+        issuer: ISSUER,
+        audience: ISSUER,
+        requiredClaims: ["exp", "sub"],
+        currentDate: new Date(now()),
+      });
+      if (claims === false) return null;
+      const userId = Number(claims.sub);
+      const { role, name, exp } = claims as Record<string, unknown>;
+      if (!Number.isSafeInteger(userId) || userId < 0 || typeof exp !== "number") return null;
+      if (role !== "user" && role !== "admin" && role !== "guest") return null;
+      const shown = typeof name === "string" && name !== "" ? name : `user ${userId}`;
+      return {
+        caller: { userId, role, name: shown.slice(0, NAME_CHARACTERS_MAX) },
+        expiresAt: exp * 1000,
+      };
+    },
+  };
+}

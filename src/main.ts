@@ -1,0 +1,37 @@
+import { serve } from "./cli/serve.ts";
+import { transcribe } from "./cli/transcribe.ts";
+import { VERSION } from "./version.ts";
+
+const USAGE = `Earshot ${VERSION}: rooms, captions and topics for groups that talk
+
+usage: earshot COMMAND
+
+  serve               start the server (settings: .env.example)
+  transcribe FILE…    write what is said in sound files (WAV) to standard output
+                        --format txt|json   json: segments with times (txt)
+
+  --help  --version
+
+exit codes: 0 done, 1 failed, 2 wrong usage`;
+
+/** A command gets its arguments and answers with the exit code. */
+const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { serve, transcribe };
+
+async function run([name, ...args]: string[]): Promise<number> {
+  if (name === "--version") {
+    console.log(VERSION);
+    return 0;
+  }
+  if (name === "--help" || name === "-h" || args.includes("--help")) {
+    console.log(USAGE);
+    return 0;
+  }
+  const command = name === undefined ? undefined : COMMANDS[name];
+  if (command === undefined) {
+    console.error(USAGE);
+    return 2;
+  }
+  return command(args);
+}
+
+process.exit(await run(process.argv.slice(2)));

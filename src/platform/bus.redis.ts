@@ -1,0 +1,108 @@
+import { type Bus, createListeners } from "./bus.ts";
+import { type Log, errorFields } from "./log.ts";
+import { type RedisClient, openRedis } from "./redis.ts";
+
+const PREFIX = "earshot:";
+const BEAT_EVERY_MS = 500;
+/** A subscriber that has not heard this process's own beat for so long is deaf and is replaced. */
+const SILENCE_MS_MAX = 2_000;
+
+export interface RedisBusDependencies {
+  url: string;
+  /** Sends commands; the bus opens the second connection, the listening one, itself. */
+  commands: RedisClient;
+  processId: string;
+  log: Log;
+}
+
+/**
+ * The bus of several processes. What this process publishes reaches its own listeners directly, so
+ * they hear each other while Redis is away; the echo that Redis returns is dropped.
+ */
+export function createRedisBus({ url, commands, processId, log }: RedisBusDependencies): Bus {
+  const listeners = createListeners();
+  const missed: (() => void)[] = [];
+  const beatChannel = `beat:${processId}`;
+  let heardAt = 0;
+  let losing = false;
+  let closed = false;
+  let subscriber = openSubscriber();
+
+  const receive = (message: string, channel: string): void => {
+    const cut = message.indexOf(" ");
+    if (cut < 0 || message.slice(0, cut) === processId) return;
+    listeners.tell(channel.slice(PREFIX.length), message.slice(cut + 1));
+  };
+
+  const hearBeat = (): void => {
+    const wasSilent = !hears();
+    heardAt = performance.now();
+    if (wasSilent) for (const listener of missed) listener();
+  };
+
+  const hears = (): boolean => subscriber.isReady && performance.now() - heardAt < SILENCE_MS_MAX;
+
+  const listen = (channel: string): Promise<void> =>
+    subscriber.isReady ? subscriber.subscribe(PREFIX + channel, receive) : Promise.resolve();
+
+  function openSubscriber(): RedisClient {
+    const client = openRedis(url, log);
+    // A client that comes back subscribes again by itself; a new one is told everything here.
+    client.on("ready", () => {
+      if (client !== subscriber) return;
+      own(client.subscribe(PREFIX + beatChannel, hearBeat));
+      for (const channel of listeners.channels()) own(client.subscribe(PREFIX + channel, receive));
+    });
+    return client;
+  }
+
+  const own = (sending: Promise<unknown>): void => {
+    sending.then(
+      () => (losing = false),
+      (error: unknown) => {
+        // One line for a loss, not one for each message of a busy room.
+        if (!losing && !closed) log.warn(errorFields(error), "redis did not take a message");
+        losing = true;
+      },
+    );
+  };
+
+  const beat = setInterval(() => {
+    if (commands.isReady) own(commands.publish(PREFIX + beatChannel, ""));
+    const deaf = commands.isReady && subscriber.isReady && !hears() && heardAt > 0;
+    if (deaf && performance.now() - heardAt > 2 * SILENCE_MS_MAX) {
+      log.warn({}, "the redis subscription went deaf and is replaced");
+      heardAt = performance.now();
+      const old = subscriber;
+      subscriber = openSubscriber();
+      old.destroy();
+    }
+  }, BEAT_EVERY_MS);
+
+  return {
+    publish: (channel, payload) => {
+      listeners.tell(channel, payload);
+      if (commands.isReady) own(commands.publish(PREFIX + channel, `${processId} ${payload}`));
+    },
+    subscribe: (channel, listener) => {
+      const ready = listeners.add(channel, listener) ? listen(channel) : Promise.resolve();
+      return {
+        ready: ready.catch((error: unknown) => {
+          log.warn(errorFields(error), "redis did not take a subscription");
+        }),
+        stop: () => {
+          if (!listeners.remove(channel, listener) || !subscriber.isReady) return;
+          own(subscriber.unsubscribe(PREFIX + channel));
+        },
+      };
+    },
+    onMissed: (listener) => void missed.push(listener),
+    connected: () => commands.isReady && hears(),
+    close: () => {
+      closed = true;
+      clearInterval(beat);
+      subscriber.destroy();
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** A message to everyone who listens, in every process. It may be lost; what must not be is stored. */
+export interface Bus {
+  /** Hands `payload` to this process's listeners before it returns, to other processes' soon. */
+  publish(channel: string, payload: string): void;
+  subscribe(channel: string, listener: BusListener): Subscription;
+  /** `listener` runs whenever other processes may have said something that was not heard here. */
+  onMissed(listener: () => void): void;
+  /** Whether other processes can be heard; always true when there are none. */
+  connected(): boolean;
+  close(): Promise<void>;
+}
+
+export type BusListener = (payload: string) => void;
+
+export interface Subscription {
+  /** Resolves when other processes' messages arrive too. */
+  ready: Promise<void>;
+  stop(): void;
+}
+
+/** Listeners by channel: the part that both buses share. */
+export interface Listeners {
+  /** Returns true when it is the channel's first listener. */
+  add(channel: string, listener: BusListener): boolean;
+  /** Returns true when it was the channel's last listener. */
+  remove(channel: string, listener: BusListener): boolean;
+  tell(channel: string, payload: string): void;
+  channels(): string[];
+}
+
+export function createListeners(): Listeners {
+  const byChannel = new Map<string, Set<BusListener>>();
+  return {
+    add: (channel, listener) => {
+      const known = byChannel.get(channel);
+      if (known !== undefined) {
+        known.add(listener);
+        return false;
+      }
+      byChannel.set(channel, new Set([listener]));
+      return true;
+    },
+    remove: (channel, listener) => {
+      const known = byChannel.get(channel);
+      if (known === undefined || !known.delete(listener) || known.size > 0) return false;
+      return byChannel.delete(channel);
+    },
+    tell: (channel, payload) => {
+      for (const listener of byChannel.get(channel) ?? []) listener(payload);
+    },
+    channels: () => [...byChannel.keys()],
+  };
+}
+
+/** The bus of a process that is alone. */
+export function createMemoryBus(): Bus {
+  const listeners = createListeners();
+  return {
+    publish: (channel, payload) => listeners.tell(channel, payload),
+    subscribe: (channel, listener) => {
+      listeners.add(channel, listener);
+      return { ready: Promise.resolve(), stop: () => void listeners.remove(channel, listener) };
+    },
+    onMissed: () => {},
+    connected: () => true,
+    close: () => Promise.resolve(),
+  };
+}

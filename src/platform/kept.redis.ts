@@ -1,0 +1,45 @@
+import type { Kept, KeptLimits } from "./kept.ts";
+import type { RedisClient } from "./redis.ts";
+
+// A hash holds a key's fields and a number beside it their bytes. Each script is one step for every
+// other client, so no value is counted twice and none slips past the limit.
+
+const PUT = `
+  local bytes = redis.call('EXISTS', KEYS[1]) == 1 and tonumber(redis.call('GET', KEYS[2]) or '0') or 0
+  for i = 3, #ARGV, 2 do
+    bytes = bytes + #ARGV[i + 1] - redis.call('HSTRLEN', KEYS[1], ARGV[i])
+  end
+  if bytes > tonumber(ARGV[2]) then return 0 end
+  for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  redis.call('SET', KEYS[2], bytes, 'PX', ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  return 1`;
+
+const REMOVE = `
+  local freed = 0
+  for i = 1, #ARGV do
+    freed = freed + redis.call('HSTRLEN', KEYS[1], ARGV[i])
+    redis.call('HDEL', KEYS[1], ARGV[i])
+  end
+  if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('DEL', KEYS[2])
+  elseif redis.call('EXISTS', KEYS[2]) == 1 then redis.call('DECRBY', KEYS[2], freed) end
+  return 1`;
+
+/** What is kept lives in Redis, shared by every process and with whoever else reads the hashes. */
+export function createRedisKept(redis: RedisClient, { ageMs, keyBytesMax }: KeptLimits): Kept {
+  const keys = (key: string): string[] => [key, `bytes:${key}`];
+  return {
+    put: async (key, fields) => {
+      const limits = [String(ageMs), String(keyBytesMax)];
+      const answer = await redis.eval(PUT, {
+        keys: keys(key),
+        arguments: [...limits, ...Object.entries(fields).flat()],
+      });
+      return answer === 1;
+    },
+    get: async (key) => ({ ...(await redis.hGetAll(key)) }),
+    remove: async (key, fields) => {
+      await redis.eval(REMOVE, { keys: keys(key), arguments: [...fields] });
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { Database } from "bun:sqlite";
+import first from "./migrations/0000_first.sql" with { type: "text" };
+
+/** Every migration in order, embedded so that the program needs no files. Only ever add to the end. */
+const MIGRATIONS: readonly { name: string; sql: string }[] = [{ name: "0000_first", sql: first }];
+
+/** A database that a newer version of the program has changed already. */
+class NewerDatabase extends Error {
+  override name = "NewerDatabase";
+}
+
+/**
+ * Brings an open database up to date. Several processes may race here: each waits for the exclusive
+ * lock (as long as `busy_timeout` says) and then finds the work done.
+ */
+export function migrate(sqlite: Database): void {
+  sqlite.run("BEGIN EXCLUSIVE");
+  try {
+    sqlite.run(
+      "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at INTEGER NOT NULL)",
+    );
+    const applied = sqlite
+      .query<{ name: string }, []>("SELECT name FROM migrations ORDER BY name")
+      .all()
+      .map((row) => row.name);
+    const unknown = applied.find((name) => !MIGRATIONS.some((one) => one.name === name));
+    if (unknown !== undefined) {
+      throw new NewerDatabase(`the database was changed by a newer version (${unknown})`);
+    }
+    for (const { name, sql } of MIGRATIONS.filter((one) => !applied.includes(one.name))) {
+      sqlite.run(sql);
+      sqlite.run("INSERT INTO migrations VALUES (?, ?)", [name, Date.now()]);
+    }
+    sqlite.run("COMMIT");
+  } catch (error) {
+    sqlite.run("ROLLBACK");
+    throw error;
+  }
+}

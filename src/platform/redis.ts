@@ -1,0 +1,62 @@
+import { createClient } from "redis";
+import { type Log, errorFields } from "./log.ts";
+
+/** How long a connection may stand still before it counts as broken. */
+const SOCKET_IDLE_MS_MAX = 5_000;
+const PING_EVERY_MS = 1_000;
+const CONNECT_MS_MAX = 2_000;
+const RECONNECT_MS_MAX = 500;
+/** Commands that may wait for an answer; past it a command fails at once. */
+const COMMANDS_WAITING_MAX = 10_000;
+
+export type RedisClient = ReturnType<typeof openClient>;
+
+/**
+ * A connection that is made, lost and made again by itself. A command while it is lost fails at once
+ * instead of waiting, so that nobody's request hangs on it.
+ */
+export function openRedis(url: string, log: Log): RedisClient {
+  const client = openClient(url);
+  let lost = false;
+  client.on("error", (error: unknown) => {
+    // One line for each loss: the client tells of every further attempt as well.
+    if (!lost) log.warn(errorFields(error), "redis is away");
+    lost = true;
+  });
+  client.on("ready", () => {
+    if (lost) log.info({}, "redis is back");
+    lost = false;
+  });
+  // `connect` resolves at the first success only; failures arrive as `error` events and are retried.
+  client
+    .connect()
+    .catch((error: unknown) => log.warn(errorFields(error), "redis was not connected"));
+  return client;
+}
+
+/** Resolves when the connection stands, or after `waitMs` all the same. */
+export function whenReady(client: RedisClient, waitMs: number): Promise<void> {
+  if (client.isReady) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, waitMs);
+    client.once("ready", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function openClient(url: string) {
+  return createClient({
+    url,
+    socket: {
+      connectTimeout: CONNECT_MS_MAX,
+      socketTimeout: SOCKET_IDLE_MS_MAX,
+      reconnectStrategy: (tries: number) =>
+        Math.min(RECONNECT_MS_MAX, 20 * 2 ** Math.min(tries, 10)),
+    },
+    pingInterval: PING_EVERY_MS,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: COMMANDS_WAITING_MAX,
+  });
+}

@@ -1,0 +1,201 @@
+import type { Bus, Subscription } from "../platform/bus.ts";
+import { type Log, errorFields } from "../platform/log.ts";
+
+/** What happens in a room and is kept; offsets grow by one, without holes. */
+export interface RoomEvent {
+  offset: number;
+}
+
+/** Where the kept events of rooms can be read again. */
+export interface RoomLog<Event extends RoomEvent> {
+  /** The offset of the room's newest event; 0 when it has none. */
+  head(room: string): Promise<number>;
+  /** Events after `offset` in order, at most `limit`. */
+  after(room: string, offset: number, limit: number): Promise<Event[]>;
+}
+
+/** How one wire protocol writes what happens in a room. */
+export interface Encoding<Event, Live> {
+  event(room: string, event: Event): string;
+  live(room: string, live: Live): string;
+}
+
+export interface FanoutDependencies<Event extends RoomEvent, Live> {
+  bus: Bus;
+  log: Log;
+  roomLog: RoomLog<Event>;
+  encodings: Record<string, Encoding<Event, Live>>;
+  /** Sends one text to every socket that follows `topic`. */
+  publish(topic: string, text: string): void;
+  /** Runs for every live event before it goes out; null keeps it from this process's sockets. */
+  refine(room: string, live: Live): Live | null;
+  /** Runs when other processes may have said something that was not heard here. */
+  onMissed(room: string): void;
+  /** Whether another process has written to the database since it was last asked. */
+  changedElsewhere(): boolean;
+}
+
+/** Brings what happens in rooms to the sockets of every process. */
+export interface Fanout<Event extends RoomEvent, Live> {
+  /** Counts one more listener in; resolves when the room's events arrive here. */
+  enter(room: string): Promise<void>;
+  leave(room: string): void;
+  /** The offset of the last event that this process's sockets were sent. */
+  delivered(room: string): number;
+  /** Tells of an event that is on the disk. */
+  announce(room: string, event: Event): void;
+  /** Tells of something that is not kept. */
+  tell(room: string, live: Live): void;
+  topic(room: string, encoding: string): string;
+  openRooms(): string[];
+  close(): void;
+}
+
+/** Events read at once to fill a hole. */
+const FILL_PAGE = 500;
+const CHANGES_EVERY_MS = 250;
+
+interface OpenRoom {
+  listeners: number;
+  delivered: number;
+  /** The newest offset that is known to exist. */
+  head: number;
+  filling: boolean;
+  subscription: Subscription;
+  opened: Promise<void>;
+}
+
+type Payload<Event, Live> = { event: Event } | { live: Live };
+
+/**
+ * The bus only says that something happened and may lose or reorder it; the database decides. An
+ * event that is not the next one makes this process read what lies between, so its sockets see every
+ * offset once and in order. What is lost without a successor is found by watching the database for
+ * other processes' writes.
+ */
+export function createFanout<Event extends RoomEvent, Live>(
+  dependencies: FanoutDependencies<Event, Live>,
+): Fanout<Event, Live> {
+  const { bus, log, roomLog, encodings, publish, refine } = dependencies;
+  const rooms = new Map<string, OpenRoom>();
+
+  const channel = (room: string): string => `room:${room}`;
+  const topic = (room: string, encoding: string): string => `${encoding}|${room}`;
+
+  const deliver = (name: string, room: OpenRoom, event: Event): void => {
+    room.delivered = event.offset;
+    for (const [encoding, { event: encode }] of Object.entries(encodings)) {
+      publish(topic(name, encoding), encode(name, event));
+    }
+  };
+
+  const receive = (name: string, payload: Payload<Event, Live>): void => {
+    const room = rooms.get(name);
+    if (room === undefined) return;
+    if ("live" in payload) return receiveLive(name, payload.live);
+    const { event } = payload;
+    room.head = Math.max(room.head, event.offset);
+    if (event.offset === room.delivered + 1 && !room.filling) deliver(name, room, event);
+    else if (event.offset > room.delivered) void fill(name, room);
+  };
+
+  const receiveLive = (name: string, live: Live): void => {
+    const refined = refine(name, live);
+    if (refined === null) return;
+    for (const [encoding, { live: encode }] of Object.entries(encodings)) {
+      publish(topic(name, encoding), encode(name, refined));
+    }
+  };
+
+  /** Reads and delivers up to the newest known event. Never rejects. */
+  const fill = async (name: string, room: OpenRoom): Promise<void> => {
+    if (room.filling) return;
+    room.filling = true;
+    try {
+      while (room.delivered < room.head && rooms.get(name) === room) {
+        const events = await roomLog.after(name, room.delivered, FILL_PAGE);
+        if (events.length === 0) break;
+        for (const event of events) deliver(name, room, event);
+        room.head = Math.max(room.head, room.delivered);
+      }
+    } catch (error) {
+      // The next event, or the next look at the database, tries again.
+      log.error(errorFields(error), "a hole in a room could not be filled yet");
+    } finally {
+      room.filling = false;
+    }
+  };
+
+  const catchUp = async (name: string, room: OpenRoom): Promise<void> => {
+    try {
+      room.head = Math.max(room.head, await roomLog.head(name));
+    } catch (error) {
+      log.error(errorFields(error), "a room's newest message could not be read");
+    }
+    await fill(name, room);
+  };
+
+  const catchUpAll = (): void => {
+    for (const [name, room] of rooms) void catchUp(name, room);
+  };
+
+  const open = (name: string): OpenRoom => {
+    const subscription = bus.subscribe(channel(name), (text) => receive(name, JSON.parse(text)));
+    const room: OpenRoom = {
+      listeners: 0,
+      delivered: 0,
+      head: 0,
+      filling: true,
+      subscription,
+      opened: Promise.resolve(),
+    };
+    room.opened = (async () => {
+      // What was heard while subscribing is covered by the head, read after it.
+      await subscription.ready;
+      room.delivered = await roomLog.head(name);
+      room.filling = false;
+      if (room.head > room.delivered) await fill(name, room);
+    })();
+    rooms.set(name, room);
+    return room;
+  };
+
+  const changes = setInterval(() => {
+    if (rooms.size > 0 && dependencies.changedElsewhere()) catchUpAll();
+  }, CHANGES_EVERY_MS);
+  bus.onMissed(() => {
+    catchUpAll();
+    for (const name of rooms.keys()) dependencies.onMissed(name);
+  });
+
+  const shut = (name: string): void => {
+    rooms.get(name)?.subscription.stop();
+    rooms.delete(name);
+  };
+
+  return {
+    enter: async (name) => {
+      const room = rooms.get(name) ?? open(name);
+      room.listeners++;
+      try {
+        await room.opened;
+      } catch (error) {
+        if (rooms.get(name) === room) shut(name);
+        throw error;
+      }
+    },
+    leave: (name) => {
+      const room = rooms.get(name);
+      if (room !== undefined && --room.listeners <= 0) shut(name);
+    },
+    delivered: (name) => rooms.get(name)?.delivered ?? 0,
+    announce: (name, event) => bus.publish(channel(name), JSON.stringify({ event })),
+    tell: (name, live) => bus.publish(channel(name), JSON.stringify({ live })),
+    topic,
+    openRooms: () => [...rooms.keys()],
+    close: () => {
+      clearInterval(changes);
+      for (const name of rooms.keys()) shut(name);
+    },
+  };
+}

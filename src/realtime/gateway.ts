@@ -1,0 +1,121 @@
+import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
+import type { Visitor } from "../http/guard.ts";
+import { Problem } from "../http/problem.ts";
+import type { Tokens } from "../http/tokens.ts";
+import type { Log } from "../platform/log.ts";
+import {
+  type Connection,
+  type ConnectionControl,
+  type Protocol,
+  type SocketLimits,
+  UNSENT_BYTES_MAX,
+  createConnection,
+} from "./connection.ts";
+
+/** What a route hands to the socket it opens. */
+export interface Door {
+  open(connection: Connection): Protocol;
+  limits: SocketLimits;
+}
+
+/** Travels with the upgrade. */
+export interface SocketData {
+  door: Door;
+  visitor: Visitor;
+  connection: ConnectionControl | null;
+}
+
+export interface Gateway {
+  /** Turns a request into a socket behind `door`. Throws `invalid` (426), `draining`, `queue_full`. */
+  upgrade(
+    request: Request,
+    server: Server<SocketData> | null,
+    visitor: Visitor,
+    door: Door,
+  ): Response | undefined;
+  websocket: WebSocketHandler<SocketData>;
+  connections(): number;
+  /** Lets every protocol finish, then closes its socket with 1012. */
+  stop(): Promise<void>;
+}
+
+export interface GatewayDependencies {
+  tokens: Tokens;
+  now(): number;
+  newId(): string;
+  log: Log;
+}
+
+const SUBPROTOCOL = "earshot.v1";
+const CONNECTIONS_MAX = 50_000;
+const INSPECT_EVERY_MS = 1_000;
+/** Above our own frame limits, so that a frame too large is answered before the close. */
+const PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
+/** The far end of a socket that takes nothing; it is cut there, and `inspect` is gentler before. */
+const UNSENT_BYTES_HARD_MAX = 4 * UNSENT_BYTES_MAX;
+/** Bun pings a silent peer within this time and gives up on one that does not answer. */
+const PEER_SILENT_S = 60;
+
+/** Owns every open socket of the process. */
+export function createGateway({ tokens, now, newId, log }: GatewayDependencies): Gateway {
+  const open = new Set<ConnectionControl>();
+  let draining = false;
+  const inspection = setInterval(() => {
+    for (const connection of open) connection.inspect();
+  }, INSPECT_EVERY_MS);
+
+  return {
+    upgrade: (request, server, visitor, door) => {
+      if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+        throw new Problem("invalid", "Open this address as a WebSocket", { status: 426 });
+      }
+      if (draining) throw new Problem("draining", "The server is stopping", { retryAfterS: 1 });
+      if (open.size >= CONNECTIONS_MAX) {
+        throw new Problem("queue_full", "This server has all the sockets it can hold", {
+          retryAfterS: 5,
+        });
+      }
+      const data: SocketData = { door, visitor, connection: null };
+      const offered = request.headers.get("sec-websocket-protocol")?.split(",") ?? [];
+      const isOurs = offered.some((one) => one.trim() === SUBPROTOCOL);
+      const headers = isOurs ? { headers: { "sec-websocket-protocol": SUBPROTOCOL } } : {};
+      if (server?.upgrade(request, { data, ...headers }) === true) return undefined;
+      throw new Problem("invalid", "The WebSocket handshake is not complete", { status: 400 });
+    },
+    websocket: {
+      maxPayloadLength: PAYLOAD_BYTES_MAX,
+      backpressureLimit: UNSENT_BYTES_HARD_MAX,
+      closeOnBackpressureLimit: true,
+      idleTimeout: PEER_SILENT_S,
+      sendPings: true,
+      perMessageDeflate: false,
+      open: (socket: ServerWebSocket<SocketData>) => {
+        const { door, visitor } = socket.data;
+        const connection = createConnection(socket, {
+          id: newId(),
+          visitor,
+          open: (one) => door.open(one),
+          limits: door.limits,
+          verify: (token) => tokens.verify(token),
+          now,
+          log,
+        });
+        socket.data.connection = connection;
+        open.add(connection);
+      },
+      message: (socket, message) => socket.data.connection?.receive(message),
+      close: async (socket) => {
+        const { connection } = socket.data;
+        if (connection === null) return;
+        await connection.gone();
+        open.delete(connection);
+      },
+    },
+    connections: () => open.size,
+    stop: async () => {
+      draining = true;
+      clearInterval(inspection);
+      await Promise.all([...open].map((connection) => connection.drain()));
+    },
+  };
+}
