@@ -3,6 +3,7 @@ import { type Api, createApi } from "./api.ts";
 import type { Config } from "./config.ts";
 import { EARSHOT, earshotEncoding } from "./features/chat/dialects/earshot.ts";
 import type { ChatLive, ChatMessage } from "./features/chat/model.ts";
+import { createRoomsService } from "./features/chat/rooms.ts";
 import { createChatService } from "./features/chat/service.ts";
 import { createChatStore } from "./features/chat/store.ts";
 import {
@@ -28,6 +29,7 @@ import { createFanout } from "./realtime/fanout.ts";
 import { createGateway } from "./realtime/gateway.ts";
 import { createPresence } from "./realtime/presence.ts";
 import { createPresenceStore } from "./realtime/presence.store.ts";
+import { UNLIMITED, createRateLimit } from "./realtime/rate.ts";
 import { openRecognition } from "./speech/open.ts";
 import type { TextJob, TextResult } from "./text/pipeline.ts";
 import { VERSION } from "./version.ts";
@@ -47,6 +49,9 @@ const GUEST_ID_MIN = 2 ** 40;
 const GUEST_ID_MAX = 2 ** 47;
 const MEMORY_KEPT_BYTES_MAX = 256 * 1024 * 1024;
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** Text frames of one socket, and what one user may say over all its sockets in this process. */
+const FRAMES = { perSecond: 200, burst: 1_000 };
+const SPEAKING = { perSecond: 200, burst: 1_000 };
 /** A connection that says nothing for so long is closed. */
 const HTTP_IDLE_S = 60;
 /** A start waits so long for Redis; without it the server starts and says so in `/readyz`. */
@@ -112,7 +117,13 @@ export async function startApp(config: Config, log: Log): Promise<App> {
 
     const secret = await installationSecret(database, () => randomBytes(32).toString("base64url"));
     const tokens = createTokens(config.jwtSecret ?? secret, now);
-    const gateway = createGateway({ tokens, now, newId, log: log.part("sockets") });
+    const gateway = createGateway({
+      tokens,
+      frames: config.rateLimits ? FRAMES : null,
+      now,
+      newId,
+      log: log.part("sockets"),
+    });
 
     const chatStore = createChatStore({ database, newId, now });
     const fanout = createFanout<ChatMessage, ChatLive>({
@@ -121,11 +132,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       roomLog: chatStore,
       encodings: { [EARSHOT]: earshotEncoding },
       publish: (topic, text) => void server?.publish(topic, text),
-      refine: (room, live) => {
-        if (live.kind !== "presence") return live;
-        const change = presence.apply(room, live.change);
-        return change === null ? null : { kind: "presence", change };
-      },
+      refine: (room, live) => chat.hear(room, live),
       onMissed: (room) => void presence.compare(room),
       changedElsewhere: database.changedElsewhere,
     });
@@ -140,10 +147,14 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       log: log.part("presence"),
     });
     stops.push(() => presence.close());
+    const rooms = createRoomsService({ store: chatStore, fanout, presence });
     const chat = createChatService({
       store: chatStore,
+      rooms,
       fanout,
       presence,
+      speaking: config.rateLimits ? createRateLimit(SPEAKING, now) : UNLIMITED,
+      newId,
       now,
       log: log.part("chat"),
     });
@@ -155,6 +166,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       recognition,
       store,
       captions: {
+        check: rooms.checkMayEnter,
         interim: chat.caption,
         final: async (caller, room, clientId, text) => {
           await chat.say(caller, room, { clientId, text, kind: "caption" });
@@ -195,7 +207,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         },
         draining: () => draining,
       },
-      chat: { gateway, service: chat, fanout },
+      chat: { gateway, service: chat, rooms, fanout },
       transcription: { gateway, service, live, spoken: recognition?.info.languages ?? [] },
     });
     api.listen({

@@ -18,6 +18,7 @@ export interface Config {
   speechWorkers: number;
   textWorkers: number;
   presenceLeaseMs: number;
+  rateLimits: boolean;
   logLevel: LogLevel;
   shutdownTimeoutMs: number;
   /** Settings of later versions that were given and have no effect in this one. */
@@ -52,7 +53,6 @@ const LATER_SETTINGS = [
   "PUBLIC_SOURCES",
   "TOPICS_FROM",
   "RETENTION_DAYS",
-  "RATE_LIMITS",
 ];
 
 /** Reads and checks every setting. Throws `ConfigError` for the first one that is wrong. */
@@ -65,7 +65,7 @@ export function readConfig(env: Environment): Config {
   }
   if (auth === "open" && !isLoopback(host)) {
     throw new ConfigError(
-      `AUTH=open lets anyone in, so HOST must be a loopback address, not ${host}; set JWT_SECRET to require accounts`,
+      `AUTH=open lets anyone in, so HOST must be a loopback address, not ${quoted(host)}; set JWT_SECRET to require accounts`,
     );
   }
   for (const name of ["TLS_CERT", "TLS_KEY"]) {
@@ -88,6 +88,7 @@ export function readConfig(env: Environment): Config {
     speechWorkers: whole(env, "SPEECH_WORKERS", Math.max(1, cpus().length), 1, WORKERS_MAX),
     textWorkers: whole(env, "TEXT_WORKERS", Math.max(1, cpus().length >> 1), 1, WORKERS_MAX),
     presenceLeaseMs: whole(env, "PRESENCE_LEASE_MS", 15_000, LEASE_MS_MIN, TIMEOUT_MS_MAX),
+    rateLimits: choice(env, "RATE_LIMITS", ["on", "off"], "on") === "on",
     logLevel: choice(
       env,
       "LOG_LEVEL",
@@ -102,6 +103,11 @@ export function readConfig(env: Environment): Config {
 /** Whether only this machine can reach a server that listens on `host`. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** A value as it may stand in a message: one line, whatever it holds. */
+function quoted(value: string): string {
+  return JSON.stringify(value);
 }
 
 /** A setting's text; unset and empty mean the same. */
@@ -128,7 +134,7 @@ function choice<const T extends string>(
   if (value === null) return fallback;
   const found = values.find((one) => one === value);
   if (found === undefined) {
-    throw new ConfigError(`${name} must be one of ${values.join(", ")}, not "${value}"`);
+    throw new ConfigError(`${name} must be one of ${values.join(", ")}, not ${quoted(value)}`);
   }
   return found;
 }
@@ -138,7 +144,9 @@ function whole(env: Environment, name: string, fallback: number, min: number, ma
   if (value === null) return fallback;
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < min || number > max) {
-    throw new ConfigError(`${name} must be a whole number from ${min} to ${max}, not "${value}"`);
+    throw new ConfigError(
+      `${name} must be a whole number from ${min} to ${max}, not ${quoted(value)}`,
+    );
   }
   return number;
 }
@@ -170,7 +178,7 @@ function origins(env: Environment): string[] {
     const url = URL.parse(origin);
     if (url === null || !/^https?:$/.test(url.protocol) || url.origin !== origin.toLowerCase()) {
       throw new ConfigError(
-        `CORS_ORIGINS must list origins such as https://example.org, not "${origin}"`,
+        `CORS_ORIGINS must list origins such as https://example.org, not ${quoted(origin)}`,
       );
     }
     return url.origin;

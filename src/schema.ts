@@ -1,7 +1,9 @@
+import { sql } from "drizzle-orm";
 import {
   type AnySQLiteColumn,
   index,
   integer,
+  primaryKey,
   real,
   sqliteTable,
   text,
@@ -91,7 +93,37 @@ export const rooms = sqliteTable("rooms", {
   /** The offset of the newest message; 0 in an empty room. */
   head: integer().notNull().default(0),
   created_at: integer().notNull(),
+  /** Who made it on purpose; null for a room that came into being by being used. */
+  owner_id: integer(),
+  private: integer({ mode: "boolean" }).notNull().default(false),
 });
+
+/** Who was let into a private room, and who was sent out of any. */
+export const room_members = sqliteTable(
+  "room_members",
+  {
+    room_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => rooms.id, { onDelete: "cascade" }),
+    user_id: integer().notNull(),
+    status: text({ enum: ["invited", "removed"] }).notNull(),
+    at: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.room_id, table.user_id] })],
+);
+
+/** How far each user has read in each room. */
+export const reads = sqliteTable(
+  "reads",
+  {
+    room_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => rooms.id, { onDelete: "cascade" }),
+    user_id: integer().notNull(),
+    offset: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.room_id, table.user_id] })],
+);
 
 export const messages = sqliteTable(
   "messages",
@@ -104,12 +136,18 @@ export const messages = sqliteTable(
     client_id: text().notNull(),
     user_id: integer().notNull(),
     user_name: text().notNull(),
-    kind: text({ enum: ["text", "caption"] }).notNull(),
+    kind: text({ enum: ["text", "caption", "edit", "remove"] }).notNull(),
+    /** The message that is edited or removed. */
+    target: integer(),
+    /** Emptied when the message is removed. */
     text: text().notNull(),
     at: integer().notNull(),
   },
   (table) => [
     uniqueIndex("messages_place").on(table.room_id, table.offset),
     uniqueIndex("messages_once").on(table.room_id, table.user_id, table.client_id),
+    index("messages_target")
+      .on(table.target)
+      .where(sql`${table.target} IS NOT NULL`),
   ],
 );

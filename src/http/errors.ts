@@ -4,7 +4,7 @@ import { type Log, errorFields } from "../platform/log.ts";
 import { PoolClosed, PoolFull } from "../platform/pool.ts";
 import { Problem, problemResponse } from "./problem.ts";
 
-const RETRY_S = 1;
+const RETRY_MS = 1_000;
 const ERRORS_TOLD_MAX = 10;
 
 /**
@@ -15,12 +15,12 @@ export function asProblem(error: unknown): Problem | null {
   if (error instanceof Problem) return error;
   if (error instanceof WritesFull || error instanceof PoolFull) {
     return new Problem("queue_full", "Too much is waiting; try again soon", {
-      retryAfterS: RETRY_S,
+      retryAfterMs: RETRY_MS,
     });
   }
   if (error instanceof PoolClosed) {
     return new Problem("draining", "The server is stopping; try again soon", {
-      retryAfterS: RETRY_S,
+      retryAfterMs: RETRY_MS,
     });
   }
   return null;
@@ -63,7 +63,8 @@ function validationProblem({
     return new Problem("internal", "The server's answer was not as described");
   const errors = all.slice(0, ERRORS_TOLD_MAX).map((one) => ({
     path: "path" in one ? one.path : "",
-    message: one.summary ?? "is not as described",
+    // The summary, which reads better, ends in the value that was found.
+    message: "message" in one ? one.message : "is not as described",
   }));
   return new Problem("invalid", `The ${type} is not as described in /docs`, { errors });
 }

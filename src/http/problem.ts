@@ -25,7 +25,7 @@ export interface FieldError {
 export interface ProblemExtras {
   status?: number;
   errors?: FieldError[];
-  retryAfterS?: number;
+  retryAfterMs?: number;
 }
 
 /** An error that is told to the caller. `detail` must hold no secret and nothing that was said. */
@@ -58,7 +58,9 @@ export function problemResponse({ code, message, extras }: Problem): Response {
   const { title, status: usual } = PROBLEMS[code];
   const status = extras.status ?? usual;
   const headers: Record<string, string> = { "content-type": "application/problem+json" };
-  if (extras.retryAfterS !== undefined) headers["retry-after"] = String(extras.retryAfterS);
+  if (extras.retryAfterMs !== undefined) {
+    headers["retry-after"] = String(Math.ceil(extras.retryAfterMs / 1000));
+  }
   if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
   const errors = extras.errors === undefined ? {} : { errors: extras.errors };
   const body = { type: "about:blank", title, status, detail: message, code, ...errors };

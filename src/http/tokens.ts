@@ -45,9 +45,10 @@ export function createTokens(secret: string, now: () => number): Tokens {
         currentDate: new Date(now()),
       });
       if (claims === false) return null;
-      const userId = Number(claims.sub);
-      const { role, name, exp } = claims as Record<string, unknown>;
-      if (!Number.isSafeInteger(userId) || userId < 0 || typeof exp !== "number") return null;
+      const { sub, role, name, exp } = claims as Record<string, unknown>;
+      // Digits only: as a number, an empty text would be the user 0.
+      const userId = typeof sub === "string" && /^\d+$/.test(sub) ? Number(sub) : Number.NaN;
+      if (!Number.isSafeInteger(userId) || typeof exp !== "number") return null;
       if (role !== "user" && role !== "admin" && role !== "guest") return null;
       const shown = typeof name === "string" && name !== "" ? name : `user ${userId}`;
       return {

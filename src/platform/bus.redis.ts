@@ -23,7 +23,9 @@ export function createRedisBus({ url, commands, processId, log }: RedisBusDepend
   const listeners = createListeners();
   const missed: (() => void)[] = [];
   const beatChannel = `beat:${processId}`;
-  let heardAt = 0;
+  let heardAt = Number.NEGATIVE_INFINITY;
+  /** Since when a beat that is sent should also be heard. */
+  let expectedSince = performance.now();
   let losing = false;
   let closed = false;
   let subscriber = openSubscriber();
@@ -31,7 +33,7 @@ export function createRedisBus({ url, commands, processId, log }: RedisBusDepend
   const receive = (message: string, channel: string): void => {
     const cut = message.indexOf(" ");
     if (cut < 0 || message.slice(0, cut) === processId) return;
-    listeners.tell(channel.slice(PREFIX.length), message.slice(cut + 1));
+    listeners.tell(channel.slice(PREFIX.length), JSON.parse(message.slice(cut + 1)));
   };
 
   const hearBeat = (): void => {
@@ -50,8 +52,12 @@ export function createRedisBus({ url, commands, processId, log }: RedisBusDepend
     // A client that comes back subscribes again by itself; a new one is told everything here.
     client.on("ready", () => {
       if (client !== subscriber) return;
-      own(client.subscribe(PREFIX + beatChannel, hearBeat));
+      // However short a loss was, something may have been said meanwhile: the next beat tells so.
+      heardAt = Number.NEGATIVE_INFINITY;
+      expectedSince = performance.now();
       for (const channel of listeners.channels()) own(client.subscribe(PREFIX + channel, receive));
+      // The beat stands last, so that whoever hears it hears every channel.
+      own(client.subscribe(PREFIX + beatChannel, hearBeat).then(sendBeat));
     });
     return client;
   }
@@ -67,12 +73,16 @@ export function createRedisBus({ url, commands, processId, log }: RedisBusDepend
     );
   };
 
-  const beat = setInterval(() => {
+  const sendBeat = (): void => {
     if (commands.isReady) own(commands.publish(PREFIX + beatChannel, ""));
-    const deaf = commands.isReady && subscriber.isReady && !hears() && heardAt > 0;
-    if (deaf && performance.now() - heardAt > 2 * SILENCE_MS_MAX) {
+    else expectedSince = performance.now();
+  };
+
+  const beat = setInterval(() => {
+    sendBeat();
+    const silentMs = performance.now() - Math.max(heardAt, expectedSince);
+    if (commands.isReady && subscriber.isReady && silentMs > 2 * SILENCE_MS_MAX) {
       log.warn({}, "the redis subscription went deaf and is replaced");
-      heardAt = performance.now();
       const old = subscriber;
       subscriber = openSubscriber();
       old.destroy();
@@ -80,9 +90,10 @@ export function createRedisBus({ url, commands, processId, log }: RedisBusDepend
   }, BEAT_EVERY_MS);
 
   return {
-    publish: (channel, payload) => {
-      listeners.tell(channel, payload);
-      if (commands.isReady) own(commands.publish(PREFIX + channel, `${processId} ${payload}`));
+    publish: (channel, message) => {
+      listeners.tell(channel, message);
+      if (commands.isReady)
+        own(commands.publish(PREFIX + channel, `${processId} ${JSON.stringify(message)}`));
     },
     subscribe: (channel, listener) => {
       const ready = listeners.add(channel, listener) ? listen(channel) : Promise.resolve();
@@ -92,7 +103,8 @@ export function createRedisBus({ url, commands, processId, log }: RedisBusDepend
         }),
         stop: () => {
           if (!listeners.remove(channel, listener) || !subscriber.isReady) return;
-          own(subscriber.unsubscribe(PREFIX + channel));
+          // Without `receive` the client would drop a subscription that follows at once as well.
+          own(subscriber.unsubscribe(PREFIX + channel, receive));
         },
       };
     },

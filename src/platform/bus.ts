@@ -1,7 +1,10 @@
 /** A message to everyone who listens, in every process. It may be lost; what must not be is stored. */
 export interface Bus {
-  /** Hands `payload` to this process's listeners before it returns, to other processes' soon. */
-  publish(channel: string, payload: string): void;
+  /**
+   * Hands `message`, which JSON can hold, to this process's listeners before it returns, and a copy
+   * to other processes' soon.
+   */
+  publish(channel: string, message: unknown): void;
   subscribe(channel: string, listener: BusListener): Subscription;
   /** `listener` runs whenever other processes may have said something that was not heard here. */
   onMissed(listener: () => void): void;
@@ -10,7 +13,7 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-export type BusListener = (payload: string) => void;
+export type BusListener = (message: unknown) => void;
 
 export interface Subscription {
   /** Resolves when other processes' messages arrive too. */
@@ -24,7 +27,7 @@ export interface Listeners {
   add(channel: string, listener: BusListener): boolean;
   /** Returns true when it was the channel's last listener. */
   remove(channel: string, listener: BusListener): boolean;
-  tell(channel: string, payload: string): void;
+  tell(channel: string, message: unknown): void;
   channels(): string[];
 }
 
@@ -45,8 +48,8 @@ export function createListeners(): Listeners {
       if (known === undefined || !known.delete(listener) || known.size > 0) return false;
       return byChannel.delete(channel);
     },
-    tell: (channel, payload) => {
-      for (const listener of byChannel.get(channel) ?? []) listener(payload);
+    tell: (channel, message) => {
+      for (const listener of byChannel.get(channel) ?? []) listener(message);
     },
     channels: () => [...byChannel.keys()],
   };
@@ -56,7 +59,7 @@ export function createListeners(): Listeners {
 export function createMemoryBus(): Bus {
   const listeners = createListeners();
   return {
-    publish: (channel, payload) => listeners.tell(channel, payload),
+    publish: (channel, message) => listeners.tell(channel, message),
     subscribe: (channel, listener) => {
       listeners.add(channel, listener);
       return { ready: Promise.resolve(), stop: () => void listeners.remove(channel, listener) };

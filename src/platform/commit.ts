@@ -44,7 +44,7 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
   let waiting: Write[] = [];
   let scheduled = false;
   let closing = false;
-  let drained: (() => void) | null = null;
+  const drained: (() => void)[] = [];
 
   const begin = sqlite.prepare("BEGIN IMMEDIATE");
   const commit = sqlite.prepare("COMMIT");
@@ -69,7 +69,7 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
       // Put back because of a lock: try again soon, at a moment other processes do not share.
       schedule(done === 0 ? 1 + Math.random() * 2 : 0);
     } else {
-      drained?.();
+      for (const resolve of drained.splice(0)) resolve();
     }
   };
 
@@ -130,7 +130,7 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
     },
     close: async () => {
       closing = true;
-      if (waiting.length > 0) await new Promise<void>((resolve) => (drained = resolve));
+      if (waiting.length > 0) await new Promise<void>((resolve) => drained.push(resolve));
     },
   };
 }

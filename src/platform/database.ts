@@ -56,6 +56,9 @@ export function openDatabase(path: string): Database {
     },
     close: async () => {
       await group.close();
+      // Statements that were not collected yet keep SQLite from doing this at the close itself, and
+      // whoever copies the file of a stopped program would miss what the log beside it holds.
+      sqlite.run("PRAGMA wal_checkpoint(TRUNCATE)");
       sqlite.close();
     },
   };

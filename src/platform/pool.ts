@@ -66,23 +66,30 @@ export function createPool<Job, Result>({ spawn, size, log }: PoolDependencies):
   const members: Member<Job, Result>[] = [];
   let batches = 0;
   let closed = false;
-  let idle: (() => void) | null = null;
+  const idle: (() => void)[] = [];
 
   const feed = (): void => {
     for (const member of members) {
-      while (
-        queue.length > 0 &&
-        member.thread.ready() &&
-        member.inFlight.size < BATCHES_IN_FLIGHT
-      ) {
-        // A job that failed once runs alone, so that it cannot take others with it again.
-        const count =
-          queue[0]?.tries === 0 ? queue.slice(0, BATCH_JOBS_MAX).findIndex((w) => w.tries > 0) : 1;
+      while (queue.length > 0 && member.thread.ready() && hasRoom(member)) {
+        const count = isRetry(queue)
+          ? 1
+          : queue.slice(0, BATCH_JOBS_MAX).findIndex((w) => w.tries > 0);
         send(member, queue.splice(0, count < 0 ? BATCH_JOBS_MAX : count));
       }
     }
-    if (queue.length === 0 && members.every((member) => member.inFlight.size === 0)) idle?.();
+    if (queue.length > 0 || members.some((member) => member.inFlight.size > 0)) return;
+    for (const resolve of idle.splice(0)) resolve();
   };
+
+  /** A job whose worker died has the next one to itself, so that it takes no others with it again. */
+  const hasRoom = (member: Member<Job, Result>): boolean => {
+    if (isRetry(queue)) return member.inFlight.size === 0;
+    const isAlone = [...member.inFlight.values()].some(({ waiting }) => isRetry(waiting));
+    return !isAlone && member.inFlight.size < BATCHES_IN_FLIGHT;
+  };
+
+  const isRetry = ([first]: Waiting<Job, Result>[]): boolean =>
+    first !== undefined && first.tries > 0;
 
   const send = (member: Member<Job, Result>, waiting: Waiting<Job, Result>[]): void => {
     const batch = ++batches;
@@ -108,13 +115,15 @@ export function createPool<Job, Result>({ spawn, size, log }: PoolDependencies):
   };
 
   const bury = (member: Member<Job, Result>): void => {
+    const again: Waiting<Job, Result>[] = [];
     for (const { waiting, timer } of member.inFlight.values()) {
       clearTimeout(timer);
       for (const one of waiting) {
         if (one.tries++ > 0) one.reject(new JobFailed("the worker died over this job twice"));
-        else queue.unshift(one);
+        else again.push(one);
       }
     }
+    queue.unshift(...again);
     member.inFlight.clear();
     feed();
   };
@@ -149,10 +158,10 @@ export function createPool<Job, Result>({ spawn, size, log }: PoolDependencies):
       if (queue.length > 0 || members.some((member) => member.inFlight.size > 0)) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, withinMs);
-          idle = () => {
+          idle.push(() => {
             clearTimeout(timer);
             resolve();
-          };
+          });
         });
       }
       const left = queue.splice(0);

@@ -1,8 +1,10 @@
+import type { Static } from "@sinclair/typebox";
 import type { ServerWebSocket } from "bun";
 import { asProblem } from "../http/errors.ts";
 import type { Visitor } from "../http/guard.ts";
 import { type Log, errorFields } from "../platform/log.ts";
-import { type RawFrame, parseFrame, refOf } from "./frames.ts";
+import { type RawFrame, commonFrames, createFrameReader, parseFrame, refOf } from "./frames.ts";
+import type { RateLimit } from "./rate.ts";
 import { CLOSE, type CloseCode, type Ref, Refusal, type RefusalCode } from "./refusal.ts";
 
 /** One wire protocol on one socket. Its methods run one at a time, in the order frames came. */
@@ -54,6 +56,8 @@ export interface ConnectionDependencies {
   open(connection: Connection): Protocol;
   limits: SocketLimits;
   verify(token: string): Promise<{ caller: { userId: number }; expiresAt: number | null } | null>;
+  /** How fast text frames may come. */
+  rate: RateLimit;
   now(): number;
   log: Log;
 }
@@ -66,7 +70,21 @@ const INBOX_SLACK_BYTES = 16 * 1024 * 1024;
 /** Bytes sent that the client has not taken; past it the socket is closed with 1013. */
 export const UNSENT_BYTES_MAX = 1024 * 1024;
 
+/** A socket that lives longer is asked to come back; nothing else renews what it was let in with. */
+export const LIFETIME_MS = 86_400_000;
+/** Frames over the rate, one after the other, before the socket is closed. */
+const REFUSED_FRAMES_MAX = 500;
+
 type Turn = () => void | Promise<void>;
+
+/** Frames that every socket answers, whatever its protocol. */
+const commonClientFrames = [commonFrames.Ping, commonFrames.Authenticate];
+type CommonFrame = Static<(typeof commonClientFrames)[number]>;
+const readCommon = createFrameReader(commonClientFrames);
+
+function isCommon({ type }: RawFrame): boolean {
+  return type === "ping" || type === "authenticate";
+}
 
 /**
  * Gives a socket a bounded inbox in strict order. A frame that is answered at once takes no detour:
@@ -76,7 +94,9 @@ export function createConnection(
   socket: ServerWebSocket<unknown>,
   dependencies: ConnectionDependencies,
 ): ConnectionControl {
-  const { id, visitor, limits, verify, now, log } = dependencies;
+  const { id, visitor, limits, verify, rate, now, log } = dependencies;
+  const openedAt = now();
+  let refusedFrames = 0;
   const inbox: { turn: Turn; bytes: number }[] = [];
   let inboxBytes = 0;
   let busy = false;
@@ -145,7 +165,11 @@ export function createConnection(
         const detail = `nothing was heard for ${limits.idleMs} ms`;
         connection.refuse(new Refusal("idle_timeout", detail, { close: CLOSE.idle }));
       } else if (open && socket.getBufferedAmount() > UNSENT_BYTES_MAX) {
-        connection.close(CLOSE.slowConsumer);
+        const detail = "more is unsent than this server holds; come back and recover";
+        connection.refuse(new Refusal("overloaded", detail, { close: CLOSE.slowConsumer }));
+      } else if (now() - openedAt > LIFETIME_MS) {
+        const detail = "this socket has lived long enough; come back";
+        connection.refuse(new Refusal("draining", detail, { close: CLOSE.draining }));
       }
     },
   };
@@ -155,12 +179,25 @@ export function createConnection(
     try {
       const frame = parseFrame(message);
       ref = refOf(frame);
-      if (frame["type"] === "ping") connection.send({ type: "pong", ...withRef(ref) });
-      else if (frame["type"] === "authenticate") await authenticate(frame, ref);
+      checkRate();
+      if (isCommon(frame)) await answer(readCommon(frame));
       else await protocol.frame(frame);
     } catch (error) {
       connection.refuse(error, ref);
     }
+  };
+
+  const checkRate = (): void => {
+    const retryAfterMs = rate.take(id);
+    if (retryAfterMs === 0) {
+      refusedFrames = 0;
+      return;
+    }
+    const isFlood = ++refusedFrames > REFUSED_FRAMES_MAX;
+    throw new Refusal("rate_limited", "frames come faster than the limit", {
+      retryAfterMs,
+      ...(isFlood ? { close: CLOSE.rate } : {}),
+    });
   };
 
   const binary = async (bytes: Uint8Array): Promise<void> => {
@@ -171,9 +208,13 @@ export function createConnection(
     }
   };
 
-  const authenticate = async (frame: RawFrame, ref: Ref | undefined): Promise<void> => {
-    const token = frame["token"];
-    if (typeof token !== "string") throw new Refusal("bad_request", "token: Expected string");
+  const answer = async (frame: CommonFrame): Promise<void> => {
+    const { type, ref } = frame;
+    if (type === "ping") return connection.send({ type: "pong", ...withRef(ref) });
+    await authenticate(frame.token, ref);
+  };
+
+  const authenticate = async (token: string, ref: Ref | undefined): Promise<void> => {
     const identity = await verify(token);
     if (identity === null)
       throw new Refusal("unauthorized", "the token is not valid or has expired");
@@ -243,10 +284,6 @@ function asRefusal(error: unknown): Refusal | null {
   const problem = asProblem(error);
   if (problem === null) return null;
   const code = REFUSALS_FOR_PROBLEMS[problem.code] ?? "bad_request";
-  const { retryAfterS } = problem.extras;
-  return new Refusal(
-    code,
-    problem.message,
-    retryAfterS === undefined ? {} : { retryAfterMs: retryAfterS * 1000 },
-  );
+  const { retryAfterMs } = problem.extras;
+  return new Refusal(code, problem.message, retryAfterMs === undefined ? {} : { retryAfterMs });
 }

@@ -18,6 +18,8 @@ export interface RoomLog<Event extends RoomEvent> {
 export interface Encoding<Event, Live> {
   event(room: string, event: Event): string;
   live(room: string, live: Live): string;
+  /** Events that nobody can have any more. */
+  gap(room: string, from: number, to: number): string;
 }
 
 export interface FanoutDependencies<Event extends RoomEvent, Live> {
@@ -83,10 +85,19 @@ export function createFanout<Event extends RoomEvent, Live>(
   const topic = (room: string, encoding: string): string => `${encoding}|${room}`;
 
   const deliver = (name: string, room: OpenRoom, event: Event): void => {
+    if (event.offset > room.delivered + 1) skip(name, room, event.offset - 1);
     room.delivered = event.offset;
     for (const [encoding, { event: encode }] of Object.entries(encodings)) {
       publish(topic(name, encoding), encode(name, event));
     }
+  };
+
+  /** Tells that the events up to `to` are gone from the database too. */
+  const skip = (name: string, room: OpenRoom, to: number): void => {
+    for (const [encoding, { gap }] of Object.entries(encodings)) {
+      publish(topic(name, encoding), gap(name, room.delivered + 1, to));
+    }
+    room.delivered = to;
   };
 
   const receive = (name: string, payload: Payload<Event, Live>): void => {
@@ -114,7 +125,9 @@ export function createFanout<Event extends RoomEvent, Live>(
     try {
       while (room.delivered < room.head && rooms.get(name) === room) {
         const events = await roomLog.after(name, room.delivered, FILL_PAGE);
-        if (events.length === 0) break;
+        // While it was read, the room may have been left and opened again for others.
+        if (rooms.get(name) !== room) break;
+        if (events.length === 0) skip(name, room, room.head);
         for (const event of events) deliver(name, room, event);
         room.head = Math.max(room.head, room.delivered);
       }
@@ -140,7 +153,9 @@ export function createFanout<Event extends RoomEvent, Live>(
   };
 
   const open = (name: string): OpenRoom => {
-    const subscription = bus.subscribe(channel(name), (text) => receive(name, JSON.parse(text)));
+    const subscription = bus.subscribe(channel(name), (message) =>
+      receive(name, message as Payload<Event, Live>),
+    );
     const room: OpenRoom = {
       listeners: 0,
       delivered: 0,
@@ -189,8 +204,8 @@ export function createFanout<Event extends RoomEvent, Live>(
       if (room !== undefined && --room.listeners <= 0) shut(name);
     },
     delivered: (name) => rooms.get(name)?.delivered ?? 0,
-    announce: (name, event) => bus.publish(channel(name), JSON.stringify({ event })),
-    tell: (name, live) => bus.publish(channel(name), JSON.stringify({ live })),
+    announce: (name, event) => bus.publish(channel(name), { event }),
+    tell: (name, live) => bus.publish(channel(name), { live }),
     topic,
     openRooms: () => [...rooms.keys()],
     close: () => {

@@ -3,9 +3,11 @@ import type { Visitor } from "../http/guard.ts";
 import { Problem } from "../http/problem.ts";
 import type { Tokens } from "../http/tokens.ts";
 import type { Log } from "../platform/log.ts";
+import { type Rate, UNLIMITED, createRateLimit } from "./rate.ts";
 import {
   type Connection,
   type ConnectionControl,
+  LIFETIME_MS,
   type Protocol,
   type SocketLimits,
   UNSENT_BYTES_MAX,
@@ -35,12 +37,16 @@ export interface Gateway {
   ): Response | undefined;
   websocket: WebSocketHandler<SocketData>;
   connections(): number;
+  /** The limits of a door's sockets, as their first frame tells them. */
+  announced(limits: SocketLimits): Record<string, number>;
   /** Lets every protocol finish, then closes its socket with 1012. */
   stop(): Promise<void>;
 }
 
 export interface GatewayDependencies {
   tokens: Tokens;
+  /** How fast one socket may send text frames; null for no limit. */
+  frames: Rate | null;
   now(): number;
   newId(): string;
   log: Log;
@@ -57,7 +63,7 @@ const UNSENT_BYTES_HARD_MAX = 4 * UNSENT_BYTES_MAX;
 const PEER_SILENT_S = 60;
 
 /** Owns every open socket of the process. */
-export function createGateway({ tokens, now, newId, log }: GatewayDependencies): Gateway {
+export function createGateway({ tokens, frames, now, newId, log }: GatewayDependencies): Gateway {
   const open = new Set<ConnectionControl>();
   let draining = false;
   const inspection = setInterval(() => {
@@ -69,17 +75,19 @@ export function createGateway({ tokens, now, newId, log }: GatewayDependencies):
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
         throw new Problem("invalid", "Open this address as a WebSocket", { status: 426 });
       }
-      if (draining) throw new Problem("draining", "The server is stopping", { retryAfterS: 1 });
+      if (draining)
+        throw new Problem("draining", "The server is stopping", { retryAfterMs: 1_000 });
       if (open.size >= CONNECTIONS_MAX) {
         throw new Problem("queue_full", "This server has all the sockets it can hold", {
-          retryAfterS: 5,
+          retryAfterMs: 5_000,
         });
       }
       const data: SocketData = { door, visitor, connection: null };
       const offered = request.headers.get("sec-websocket-protocol")?.split(",") ?? [];
       const isOurs = offered.some((one) => one.trim() === SUBPROTOCOL);
-      const headers = isOurs ? { headers: { "sec-websocket-protocol": SUBPROTOCOL } } : {};
-      if (server?.upgrade(request, { data, ...headers }) === true) return undefined;
+      // Empty rather than absent: Bun would answer with the first one offered, maybe a token.
+      const headers = { "sec-websocket-protocol": isOurs ? SUBPROTOCOL : "" };
+      if (server?.upgrade(request, { data, headers }) === true) return undefined;
       throw new Problem("invalid", "The WebSocket handshake is not complete", { status: 400 });
     },
     websocket: {
@@ -97,6 +105,7 @@ export function createGateway({ tokens, now, newId, log }: GatewayDependencies):
           open: (one) => door.open(one),
           limits: door.limits,
           verify: (token) => tokens.verify(token),
+          rate: frames === null ? UNLIMITED : createRateLimit(frames, now),
           now,
           log,
         });
@@ -112,6 +121,13 @@ export function createGateway({ tokens, now, newId, log }: GatewayDependencies):
       },
     },
     connections: () => open.size,
+    announced: ({ textFrameBytesMax, idleMs }) => ({
+      frame_bytes: textFrameBytesMax,
+      idle_ms: idleMs,
+      lifetime_ms: LIFETIME_MS,
+      unsent_bytes: UNSENT_BYTES_MAX,
+      ...(frames === null ? {} : { frames_per_s: frames.perSecond, frames_burst: frames.burst }),
+    }),
     stop: async () => {
       draining = true;
       clearInterval(inspection);

@@ -27,8 +27,10 @@ export interface PresenceDependencies {
 export interface Presence {
   join(room: string, user: Member): Promise<void>;
   leave(room: string, userId: number): Promise<void>;
-  /** Members by id, those of other processes included. */
+  /** Members by id, those of other processes included, of a room that somebody here is in. */
   members(room: string): Member[];
+  /** The same of any room. */
+  membersAnywhere(room: string): Promise<Member[]>;
   /** Brings a told change into this process's view; null when it changes nothing here. */
   apply(room: string, change: PresenceChange): PresenceChange | null;
   /** Compares this process's view of a room with the store and tells what differs. */
@@ -41,6 +43,8 @@ interface RoomView {
   sockets: Map<number, number>;
   /** Everybody who has been announced here. */
   members: Map<number, Member>;
+  /** Those who were here before the first socket of this process are known. */
+  seen: Promise<void>;
 }
 
 /**
@@ -54,9 +58,18 @@ export function createPresence({ store, tell, leaseMs, log }: PresenceDependenci
   const viewOf = (room: string): RoomView => {
     const known = views.get(room);
     if (known !== undefined) return known;
-    const view: RoomView = { sockets: new Map(), members: new Map() };
+    const view: RoomView = { sockets: new Map(), members: new Map(), seen: Promise.resolve() };
+    view.seen = see(room, view);
     views.set(room, view);
     return view;
+  };
+
+  /** The first view of a room is not news to anybody here. */
+  const see = async (room: string, view: RoomView): Promise<void> => {
+    if (store === null) return;
+    for (const member of await ask(store.members(room), [])) {
+      if (!view.sockets.has(member.id)) view.members.set(member.id, member);
+    }
   };
 
   const change = (room: string, event: "join" | "leave", user: Member): void => {
@@ -119,10 +132,7 @@ export function createPresence({ store, tell, leaseMs, log }: PresenceDependenci
       if (sockets > 0) return;
       if (store !== null) {
         await ask(store.enter(room, user), undefined);
-        for (const member of await ask(store.members(room), [])) {
-          // The first view of a room is not news to anybody here.
-          if (view.sockets.size === 1 && member.id !== user.id) view.members.set(member.id, member);
-        }
+        await view.seen;
       }
       change(room, "join", user);
     },
@@ -139,9 +149,12 @@ export function createPresence({ store, tell, leaseMs, log }: PresenceDependenci
       const isElsewhere = store !== null && (await ask(store.leave(room, userId), false));
       const cameBack = view.sockets.has(userId);
       if (user !== undefined && !isElsewhere && !cameBack) change(room, "leave", user);
-      if (view.sockets.size === 0) views.delete(room);
+      // Another leave may have ended this view already, and a join made a new one.
+      if (view.sockets.size === 0 && views.get(room) === view) views.delete(room);
     },
-    members: (room) => [...(views.get(room)?.members.values() ?? [])].sort((a, b) => a.id - b.id),
+    members: (room) => byId(views.get(room)?.members.values() ?? []),
+    membersAnywhere: async (room) =>
+      byId(views.get(room)?.members.values() ?? (await ask(store?.members(room), []))),
     apply,
     compare,
     close: async () => {
@@ -149,4 +162,8 @@ export function createPresence({ store, tell, leaseMs, log }: PresenceDependenci
       if (store !== null) await ask(store.end(), undefined);
     },
   };
+}
+
+function byId(members: Iterable<Member>): Member[] {
+  return [...members].sort((a, b) => a.id - b.id);
 }

@@ -12,14 +12,16 @@ export const RECENT_MESSAGES = 50;
 /** Rooms that one socket may be in. */
 export const ROOMS_PER_SOCKET_MAX = 100;
 
-/** Something that was said and is kept. */
+/** Something that happened in a room and is kept; an edit or removal is an event of its own. */
 export interface ChatMessage {
   epoch: string;
   offset: number;
   id: number;
   clientId: string;
   user: Member;
-  kind: "text" | "caption";
+  kind: "text" | "caption" | "edit" | "remove";
+  /** The message that is edited or removed. */
+  target: number | null;
   text: string;
   at: number;
 }
@@ -28,7 +30,19 @@ export interface ChatMessage {
 export type ChatLive =
   | { kind: "typing"; user: Member }
   | { kind: "caption"; user: Member; segmentId: string; text: string }
-  | { kind: "presence"; change: PresenceChange };
+  | { kind: "presence"; change: PresenceChange }
+  /** A user may not be here any more; every process shows its sockets out. */
+  | { kind: "expelled"; userId: number };
+
+/** A room as it is listed. */
+export interface Room {
+  name: string;
+  epoch: string;
+  head: number;
+  ownerId: number | null;
+  isPrivate: boolean;
+  createdAt: number;
+}
 
 /** A place in a room's history. */
 export interface Place {
@@ -44,12 +58,16 @@ export const roomField = t.String({
 });
 
 const offsetField = t.Integer({ minimum: 0 });
+const idField = t.Integer({ minimum: 1 });
 const placeFields = { epoch: t.String({ maxLength: 64 }), offset: offsetField };
+const clientIdField = t.String({ minLength: 1, maxLength: CLIENT_ID_CHARACTERS_MAX });
 const textField = t.String({
   minLength: 1,
+  // In code units, of which a character has two at most; the service counts characters.
   maxLength: MESSAGE_CHARACTERS_MAX * 2,
   description: `at most ${MESSAGE_CHARACTERS_MAX} characters`,
 });
+const user = t.Object({ id: t.Integer(), name: t.String() });
 
 const Join = clientFrame(
   "join",
@@ -59,14 +77,25 @@ const Join = clientFrame(
 const Leave = clientFrame("leave", { room: roomField }, "leaves a room; answered by `left`");
 const Say = clientFrame(
   "say",
-  {
-    room: roomField,
-    client_id: t.String({ minLength: 1, maxLength: CLIENT_ID_CHARACTERS_MAX }),
-    text: textField,
-  },
+  { room: roomField, client_id: clientIdField, text: textField },
   "says something; answered by `sent` when it is durable, with the first id when it is said again",
 );
+const Edit = clientFrame(
+  "edit",
+  { room: roomField, id: idField, text: textField },
+  "changes one's own message; answered by `sent`, told as a `message` of kind `edit`",
+);
+const Remove = clientFrame(
+  "remove",
+  { room: roomField, id: idField },
+  "removes one's own message, or any as the room's owner; told as a `message` of kind `remove`",
+);
 const Typing = clientFrame("typing", { room: roomField }, "shows the others that one is typing");
+const Read = clientFrame(
+  "read",
+  { room: roomField, offset: offsetField },
+  "remembers how far this user has read; `joined.read` says it again",
+);
 const History = clientFrame(
   "history",
   {
@@ -80,30 +109,37 @@ const History = clientFrame(
 );
 
 /** What a client may send on the chat socket. */
-export const chatClientFrames = [Join, Leave, Say, Typing, History];
+export const chatClientFrames = [Join, Leave, Say, Edit, Remove, Typing, Read, History];
 export type ChatClientFrame = Static<(typeof chatClientFrames)[number]>;
 
-const user = t.Object({ id: t.Integer(), name: t.String() });
-const members = t.Array(user);
-const Message = t.Object({
-  type: t.Literal("message"),
+const messageFields = {
   room: t.String(),
   ...placeFields,
   id: t.Integer(),
   client_id: t.String(),
   user,
-  kind: t.Union([t.Literal("text"), t.Literal("caption")]),
-  text: t.String(),
+  kind: t.Union([
+    t.Literal("text"),
+    t.Literal("caption"),
+    t.Literal("edit"),
+    t.Literal("remove"),
+  ]),
+  target: t.Optional(t.Integer({ description: "the id of the message that is edited or removed" })),
+  text: t.String({ description: "empty in a message that was removed" }),
   at: t.Integer({ description: "Unix milliseconds" }),
-});
+};
+const Message = t.Object({ type: t.Literal("message"), ...messageFields });
 const messageList = t.Array(Message);
 
-/** What the chat socket sends, by name for the documentation. */
+/** Every frame of the chat socket, by its name in the documentation. */
 export const chatFrames = {
   ChatJoin: Join,
   ChatLeave: Leave,
   ChatSay: Say,
+  ChatEdit: Edit,
+  ChatRemove: Remove,
   ChatTyping: Typing,
+  ChatRead: Read,
   ChatHistory: History,
   ChatWelcome: t.Object({
     type: t.Literal("welcome"),
@@ -120,7 +156,8 @@ export const chatFrames = {
     recovered: t.Boolean(),
     more: t.Boolean({ description: "ask for the rest by `history`; live messages wait for it" }),
     messages: messageList,
-    members,
+    members: t.Array(user),
+    read: offsetField,
     ref: refField,
   }),
   ChatLeft: t.Object({ type: t.Literal("left"), room: t.String(), ref: refField }),
@@ -141,6 +178,10 @@ export const chatFrames = {
     more: t.Boolean(),
     ref: refField,
   }),
+  ChatGap: t.Object(
+    { type: t.Literal("gap"), room: t.String(), from: t.Integer(), to: t.Integer() },
+    { description: "these offsets are gone for everybody" },
+  ),
   ChatPresence: t.Object({
     type: t.Literal("presence"),
     room: t.String(),
@@ -160,3 +201,31 @@ export const chatFrames = {
     { description: "an interim caption; each replaces the one before, and none is kept" },
   ),
 };
+
+// The same over HTTP.
+
+export const roomSchema = t.Object({
+  room: t.String(),
+  epoch: t.String(),
+  head: t.Integer({ description: "the offset of the newest message" }),
+  owner_id: t.Union([t.Integer(), t.Null()]),
+  private: t.Boolean(),
+  created_at: t.Integer({ description: "Unix milliseconds" }),
+});
+
+export const roomBody = t.Object(
+  { room: roomField, private: t.Optional(t.Boolean()) },
+  { additionalProperties: false },
+);
+export const messageBody = t.Object(
+  { client_id: clientIdField, text: textField },
+  { additionalProperties: false },
+);
+export const editBody = t.Object({ text: textField }, { additionalProperties: false });
+export const messageSchema = t.Object(messageFields);
+export const membersSchema = t.Object({ members: t.Array(user) });
+export const pageSchema = t.Object({
+  epoch: t.String(),
+  messages: t.Array(messageSchema),
+  next: t.Union([t.Integer(), t.Null()], { description: "`after` (or `before`) of the next page" }),
+});

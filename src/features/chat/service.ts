@@ -3,6 +3,7 @@ import { Problem } from "../../http/problem.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
 import type { Fanout } from "../../realtime/fanout.ts";
 import type { Member, Presence } from "../../realtime/presence.ts";
+import type { RateLimit } from "../../realtime/rate.ts";
 import {
   type ChatLive,
   type ChatMessage,
@@ -11,6 +12,7 @@ import {
   type Place,
   RECENT_MESSAGES,
 } from "./model.ts";
+import type { RoomsService } from "./rooms.ts";
 import type { ChatStore } from "./store.ts";
 
 /** A room as somebody who joins finds it. */
@@ -20,6 +22,7 @@ export interface JoinedRoom {
   more: boolean;
   messages: ChatMessage[];
   members: Member[];
+  read: number;
 }
 
 /** Kept messages in order; `more` when others follow (or came before, when asked for those). */
@@ -41,43 +44,55 @@ export interface Saying {
   kind: "text" | "caption";
 }
 
-/**
- * `attach` runs in the same moment as the answer is made: whoever follows the room's topic from
- * there misses nothing and gets nothing twice. It runs only when nothing more is to be caught up.
- */
-export type Attach<Answer> = (answer: Answer) => void;
+/** Somebody's place in a room, on one socket. */
+export interface Seat {
+  caller: Caller;
+  /**
+   * Runs in the same moment as the answer is made: whoever follows the room's topic from there
+   * misses nothing and gets nothing twice.
+   */
+  joined(room: JoinedRoom): void;
+  /** Its user was sent out of the room. */
+  expelled(room: string): void;
+}
 
 export interface ChatService {
-  join(
-    caller: Caller,
-    room: string,
-    after: Place | null,
-    attach: Attach<JoinedRoom>,
-  ): Promise<void>;
-  leave(caller: Caller, room: string): Promise<void>;
+  join(seat: Seat, room: string, after: Place | null): Promise<void>;
+  leave(seat: Seat, room: string): Promise<void>;
   /** Resolves when the message is durable; the same `clientId` again gives the first one. */
   say(caller: Caller, room: string, saying: Saying): Promise<ChatMessage>;
+  edit(caller: Caller, room: string, id: number, text: string): Promise<ChatMessage>;
+  remove(caller: Caller, room: string, id: number): Promise<ChatMessage>;
   typing(caller: Caller, room: string): void;
   /** Shows an interim caption. */
   caption(caller: Caller, room: string, segmentId: string, text: string): void;
+  read(caller: Caller, room: string, offset: number): Promise<void>;
+  /** `answer` runs in the same moment as the page is made, as `Seat.joined` does. */
   history(
     caller: Caller,
     room: string,
     query: HistoryQuery,
-    attach: Attach<HistoryPage>,
+    answer: (page: HistoryPage) => void,
   ): Promise<void>;
+  /** What this process's sockets are to see of something that is not kept; null for nothing. */
+  hear(room: string, live: ChatLive): ChatLive | null;
 }
 
 export interface ChatServiceDependencies {
   store: ChatStore;
+  rooms: RoomsService;
   fanout: Fanout<ChatMessage, ChatLive>;
   presence: Presence;
+  /** How fast one user may speak, over all its sockets here. */
+  speaking: RateLimit;
+  newId(): string;
   now(): number;
   log: Log;
 }
 
 export function createChatService(dependencies: ChatServiceDependencies): ChatService {
-  const { store, fanout, presence, now, log } = dependencies;
+  const { store, rooms, fanout, presence, speaking, newId, now, log } = dependencies;
+  const seats = new Map<string, Set<Seat>>();
 
   /**
    * Messages after `offset` up to what this process's sockets have been sent, so that the live ones
@@ -95,76 +110,138 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
       // From here to the return nothing is awaited.
       const live = fanout.delivered(room);
       for (const message of read) if (message.offset <= live) messages.push(message);
-      reached = Math.max(reached, messages.at(-1)?.offset ?? reached);
+      reached = messages.at(-1)?.offset ?? reached;
       const isAll = reached >= live;
       if (isAll || messages.length >= limit || read.length === 0) return { messages, isAll };
     }
   };
 
-  const join = async (
-    room: string,
-    after: Place | null,
-    attach: Attach<JoinedRoom>,
-  ): Promise<void> => {
-    const { epoch, head } = await store.room(room);
-    const canRecover = after !== null && after.epoch === epoch && after.offset <= head;
-    const start = canRecover ? after.offset : Math.max(0, fanout.delivered(room) - RECENT_MESSAGES);
-    const limit = canRecover ? HISTORY_MESSAGES_MAX : HISTORY_MESSAGES_MAX + RECENT_MESSAGES;
-    const { messages, isAll } = await upToLive(room, start, limit);
-    attach({
-      place: {
-        epoch,
-        offset: messages.at(-1)?.offset ?? (canRecover ? start : fanout.delivered(room)),
-      },
-      recovered: canRecover,
+  const answerJoin = async (seat: Seat, name: string, after: Place | null): Promise<void> => {
+    const room = await store.room(name);
+    const read = await store.read(name, seat.caller.userId);
+    const isKnown = after !== null && after.epoch === room.epoch && after.offset <= room.head;
+    const start = isKnown ? after.offset : Math.max(0, fanout.delivered(name) - RECENT_MESSAGES);
+    const { messages, isAll } = await upToLive(name, start, HISTORY_MESSAGES_MAX);
+    const first = messages[0]?.offset ?? start + 1;
+    seat.joined({
+      place: { epoch: room.epoch, offset: messages.at(-1)?.offset ?? fanout.delivered(name) },
+      // Messages that were old enough to be cleared away leave a hole at the beginning.
+      recovered: isKnown && first === start + 1,
       more: !isAll,
-      messages: canRecover ? messages : messages.slice(-RECENT_MESSAGES),
-      members: presence.members(room),
+      messages,
+      members: presence.members(name),
+      read,
     });
   };
 
+  const speak = (caller: Caller): void => {
+    const retryAfterMs = speaking.take(caller.userId);
+    if (retryAfterMs === 0) return;
+    throw new Problem("rate_limited", "You speak faster than the limit", { retryAfterMs });
+  };
+
+  const announce = (room: string, message: ChatMessage): void => {
+    try {
+      fanout.announce(room, message);
+    } catch (error) {
+      // It is kept, so it has been said; whoever missed it here finds it in the history.
+      log.error(errorFields(error), "a message was kept but not announced");
+    }
+  };
+
+  const amend = async (
+    caller: Caller,
+    room: string,
+    amendment: { kind: "edit" | "remove"; target: number; text: string },
+  ): Promise<ChatMessage> => {
+    speak(caller);
+    await rooms.checkMayEnter(caller, room);
+    const isOwner = amendment.kind === "remove" && (await rooms.isOwner(caller, room));
+    const message = await store.amend(
+      room,
+      { ...amendment, clientId: newId(), user: memberOf(caller), at: now() },
+      (authorId) => isOwner || authorId === caller.userId,
+    );
+    if (message === null) throw new Problem("not_found", "There is no such message in this room");
+    if (message === "forbidden") throw new Problem("forbidden", "That message is not yours");
+    announce(room, message);
+    return message;
+  };
+
+  const leave = async (seat: Seat, room: string): Promise<void> => {
+    const there = seats.get(room);
+    if (there?.delete(seat) !== true) return;
+    if (there.size === 0) seats.delete(room);
+    await presence.leave(room, seat.caller.userId);
+    fanout.leave(room);
+  };
+
   return {
-    join: async (caller, room, after, attach) => {
+    leave,
+    join: async (seat, room, after) => {
+      await rooms.checkMayEnter(seat.caller, room);
       await fanout.enter(room);
+      const there = seats.get(room) ?? new Set();
+      seats.set(room, there.add(seat));
       try {
-        await presence.join(room, memberOf(caller));
-        await join(room, after, attach);
+        await presence.join(room, memberOf(seat.caller));
+        await answerJoin(seat, room, after);
       } catch (error) {
-        await presence.leave(room, caller.userId);
-        fanout.leave(room);
+        await leave(seat, room);
         throw error;
       }
     },
-    leave: async (caller, room) => {
-      await presence.leave(room, caller.userId);
-      fanout.leave(room);
-    },
     say: async (caller, room, { clientId, text, kind }) => {
       checkText(text);
+      speak(caller);
+      await rooms.checkMayEnter(caller, room);
       const said = { clientId, user: memberOf(caller), kind, text, at: now() };
       const { message, isNew } = await store.add(room, said);
-      if (isNew) {
-        try {
-          fanout.announce(room, message);
-        } catch (error) {
-          // It is kept, so it has been said; whoever missed it here finds it in the history.
-          log.error(errorFields(error), "a message was kept but not announced");
-        }
-      }
+      if (isNew) announce(room, message);
       return message;
     },
-    typing: (caller, room) => fanout.tell(room, { kind: "typing", user: memberOf(caller) }),
+    edit: (caller, room, target, text) => {
+      checkText(text);
+      return amend(caller, room, { kind: "edit", target, text });
+    },
+    remove: (caller, room, target) => amend(caller, room, { kind: "remove", target, text: "" }),
+    typing: (caller, room) => {
+      speak(caller);
+      fanout.tell(room, { kind: "typing", user: memberOf(caller) });
+    },
     caption: (caller, room, segmentId, text) =>
       fanout.tell(room, { kind: "caption", user: memberOf(caller), segmentId, text }),
-    history: async (_caller, room, { after, before, limit = HISTORY_MESSAGES_MAX }, attach) => {
+    read: (caller, room, offset) => store.setRead(room, caller.userId, offset),
+    history: async (caller, room, query, answer) => {
+      const { after, before, limit = HISTORY_MESSAGES_MAX } = query;
+      await rooms.checkMayEnter(caller, room);
       const { epoch, head } = await store.room(room);
-      if (after !== undefined) {
+      if (after !== undefined && fanout.delivered(room) > 0) {
         const { messages, isAll } = await upToLive(room, after, limit);
-        attach({ epoch, messages, more: !isAll });
-        return;
+        return answer({ epoch, messages, more: !isAll });
+      }
+      if (after !== undefined) {
+        const messages = await store.after(room, after, limit);
+        return answer({ epoch, messages, more: (messages.at(-1)?.offset ?? head) < head });
       }
       const messages = await store.before(room, before ?? head + 1, limit);
-      attach({ epoch, messages, more: (messages[0]?.offset ?? 1) > 1 });
+      answer({ epoch, messages, more: (messages[0]?.offset ?? 1) > 1 });
+    },
+    hear: (room, live) => {
+      switch (live.kind) {
+        case "presence": {
+          const change = presence.apply(room, live.change);
+          return change === null ? null : { kind: "presence", change };
+        }
+        case "expelled":
+          for (const seat of seats.get(room) ?? []) {
+            if (seat.caller.userId === live.userId) seat.expelled(room);
+          }
+          return null;
+        case "typing":
+        case "caption":
+          return live;
+      }
     },
   };
 }

@@ -1,28 +1,55 @@
-import { and, asc, desc, eq, gt, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, or, sql } from "drizzle-orm";
+import { Problem } from "../../http/problem.ts";
 import type { Database } from "../../platform/database.ts";
-import { messages, rooms } from "../../schema.ts";
-import type { ChatMessage } from "./model.ts";
+import { messages, reads, room_members, rooms } from "../../schema.ts";
+import type { ChatMessage, Room } from "./model.ts";
 
 export interface ChatStore {
-  /** The room's place in history; the room comes into being when it is not there yet. */
-  room(name: string): Promise<{ epoch: string; head: number }>;
+  /** The room; a public one comes into being when it is not there yet. */
+  room(name: string): Promise<Room>;
+  find(name: string): Promise<Room | null>;
+  /** Makes a room on purpose; null when there is one already. */
+  create(name: string, ownerId: number, isPrivate: boolean): Promise<Room | null>;
+  /** Rooms by name after `after` that the user may enter; all of them when `userId` is null. */
+  list(userId: number | null, after: string, limit: number): Promise<Room[]>;
   /** The offset of the newest message; 0 when there is no room. */
   head(name: string): Promise<number>;
+
   /** Adds a message with the room's next offset, or finds the one that was said before. */
   add(name: string, said: NewMessage): Promise<{ message: ChatMessage; isNew: boolean }>;
+  /**
+   * Adds an edit or removal of a message after `check` has allowed it. Null when there is no such
+   * message, or it was removed.
+   */
+  amend(
+    name: string,
+    amendment: Amendment,
+    check: (authorId: number) => boolean,
+  ): Promise<ChatMessage | "forbidden" | null>;
   /** Messages after an offset, oldest first. */
   after(name: string, offset: number, limit: number): Promise<ChatMessage[]>;
   /** The last messages before an offset, oldest first. */
   before(name: string, offset: number, limit: number): Promise<ChatMessage[]>;
+
+  /** Whether the user was let in or sent out; null when neither. */
+  membership(name: string, userId: number): Promise<"invited" | "removed" | null>;
+  setMembership(name: string, userId: number, status: "invited" | "removed"): Promise<void>;
+  /** How far the user has read; 0 at first. */
+  read(name: string, userId: number): Promise<number>;
+  /** Only ever moves forward, and not past the newest message. */
+  setRead(name: string, userId: number, offset: number): Promise<void>;
 }
 
-export type NewMessage = Pick<ChatMessage, "clientId" | "user" | "kind" | "text" | "at">;
+type NewMessage = Pick<ChatMessage, "clientId" | "user" | "text" | "at"> & {
+  kind: "text" | "caption";
+};
 
-interface RoomRow {
-  id: number;
-  epoch: string;
-  head: number;
-}
+type Amendment = Pick<ChatMessage, "clientId" | "user" | "text" | "at"> & {
+  kind: "edit" | "remove";
+  target: number;
+};
+
+type RoomRow = typeof rooms.$inferSelect;
 
 export interface ChatStoreDependencies {
   database: Database;
@@ -35,15 +62,22 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
   const { db, commit } = database;
   const bound = sql.placeholder;
 
+  // Prepared once: these are the path of every message.
   const findRoom = db
-    .select({ id: rooms.id, epoch: rooms.epoch, head: rooms.head })
+    .select()
     .from(rooms)
     .where(eq(rooms.name, bound("name")))
     .prepare();
   const addRoom = db
     .insert(rooms)
-    .values({ name: bound("name"), epoch: bound("epoch"), created_at: bound("at") })
-    .returning({ id: rooms.id, epoch: rooms.epoch, head: rooms.head })
+    .values({
+      name: bound("name"),
+      epoch: bound("epoch"),
+      created_at: bound("at"),
+      owner_id: bound("ownerId"),
+      private: bound("isPrivate"),
+    })
+    .returning()
     .prepare();
   const advance = db
     .update(rooms)
@@ -59,6 +93,7 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
       user_id: bound("userId"),
       user_name: bound("userName"),
       kind: bound("kind"),
+      target: bound("target"),
       text: bound("text"),
       at: bound("at"),
     })
@@ -90,40 +125,158 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
     .orderBy(desc(messages.offset))
     .limit(bound("limit"))
     .prepare();
+  const findMembership = db
+    .select({ status: room_members.status })
+    .from(room_members)
+    .innerJoin(rooms, eq(rooms.id, room_members.room_id))
+    .where(and(eq(rooms.name, bound("name")), eq(room_members.user_id, bound("userId"))))
+    .prepare();
+  const findRead = db
+    .select({ offset: reads.offset })
+    .from(reads)
+    .innerJoin(rooms, eq(rooms.id, reads.room_id))
+    .where(and(eq(rooms.name, bound("name")), eq(reads.user_id, bound("userId"))))
+    .prepare();
 
   const find = (name: string): RoomRow | undefined => findRoom.get({ name });
-  const findOrAdd = (name: string): RoomRow =>
-    find(name) ?? addRoom.get({ name, epoch: newId(), at: now() });
+  const make = (name: string, ownerId: number | null, isPrivate: boolean): RoomRow =>
+    // Bound values bypass the column's own encoding, so the truth is a number here.
+    addRoom.get({ name, epoch: newId(), at: now(), ownerId, isPrivate: isPrivate ? 1 : 0 });
+  const findOrMake = (name: string): RoomRow => find(name) ?? make(name, null, false);
+  const mustFind = (name: string): RoomRow => {
+    const room = find(name);
+    if (room === undefined) throw new Problem("not_found", "There is no such room");
+    return room;
+  };
 
-  const list = (name: string, query: typeof findAfter, offset: number, limit: number) => {
+  /** Writes an event at the end of the room's log. Runs inside a commit. */
+  const append = (
+    room: RoomRow,
+    said: Pick<ChatMessage, "clientId" | "user" | "kind" | "text" | "at" | "target">,
+  ): ChatMessage => {
+    const { clientId, user, kind, text, at, target } = said;
+    const offset = room.head + 1;
+    const place = { room: room.id, offset };
+    const words = { clientId, userId: user.id, userName: user.name, kind, text, at, target };
+    const { id } = addMessage.get({ ...place, ...words });
+    advance.run({ id: room.id, head: offset });
+    return { epoch: room.epoch, offset, id, clientId, user, kind, target, text, at };
+  };
+
+  const page = (name: string, query: typeof findAfter, offset: number, limit: number) => {
     const room = find(name);
     if (room === undefined) return [];
     return query.all({ room: room.id, offset, limit }).map((row) => messageOf(row, room.epoch));
   };
 
   return {
-    room: async (name) => find(name) ?? (await commit(() => findOrAdd(name))),
+    room: async (name) => roomOf(find(name) ?? (await commit(() => findOrMake(name)))),
+    find: async (name) => {
+      const room = find(name);
+      return room === undefined ? null : roomOf(room);
+    },
+    create: (name, ownerId, isPrivate) =>
+      commit(() => (find(name) === undefined ? roomOf(make(name, ownerId, isPrivate)) : null)),
+    list: async (userId, after, limit) => {
+      const mine = db
+        .select({ id: room_members.room_id })
+        .from(room_members)
+        .where(and(eq(room_members.user_id, userId ?? -1), eq(room_members.status, "invited")));
+      const visible = or(
+        eq(rooms.private, false),
+        eq(rooms.owner_id, userId ?? -1),
+        inArray(rooms.id, mine),
+      );
+      return db
+        .select()
+        .from(rooms)
+        .where(and(gt(rooms.name, after), userId === null ? undefined : visible))
+        .orderBy(asc(rooms.name))
+        .limit(limit)
+        .all()
+        .map(roomOf);
+    },
     head: async (name) => find(name)?.head ?? 0,
-    add: (name, { clientId, user, kind, text, at }) =>
+    add: (name, said) =>
       commit(() => {
-        const room = findOrAdd(name);
-        const said = findSaid.get({ room: room.id, userId: user.id, clientId });
-        if (said !== undefined) return { message: messageOf(said, room.epoch), isNew: false };
-        const offset = room.head + 1;
-        const place = { room: room.id, offset };
-        const words = { clientId, userId: user.id, userName: user.name, kind, text, at };
-        const { id } = addMessage.get({ ...place, ...words });
-        advance.run({ id: room.id, head: offset });
-        const message = { epoch: room.epoch, offset, id, clientId, user, kind, text, at };
-        return { message, isNew: true };
+        const room = findOrMake(name);
+        const before = findSaid.get({
+          room: room.id,
+          userId: said.user.id,
+          clientId: said.clientId,
+        });
+        if (before !== undefined) return { message: messageOf(before, room.epoch), isNew: false };
+        return { message: append(room, { ...said, target: null }), isNew: true };
       }),
-    after: async (name, offset, limit) => list(name, findAfter, offset, limit),
-    before: async (name, offset, limit) => list(name, findBefore, offset, limit).reverse(),
+    amend: (name, amendment, check) =>
+      commit(() => {
+        const room = mustFind(name);
+        const target = db
+          .select({ id: messages.id, authorId: messages.user_id, text: messages.text })
+          .from(messages)
+          .where(
+            and(
+              eq(messages.id, amendment.target),
+              eq(messages.room_id, room.id),
+              // Edits and removals cannot be amended themselves, nor what is gone.
+              isNull(messages.target),
+              ne(messages.text, ""),
+            ),
+          )
+          .get();
+        if (target === undefined) return null;
+        if (!check(target.authorId)) return "forbidden";
+        if (amendment.kind === "remove") {
+          // With its edits: what is removed must not be read in the history.
+          db.update(messages)
+            .set({ text: "" })
+            .where(
+              and(
+                eq(messages.room_id, room.id),
+                or(eq(messages.id, target.id), eq(messages.target, target.id)),
+              ),
+            )
+            .run();
+        }
+        return append(room, amendment);
+      }),
+    after: async (name, offset, limit) => page(name, findAfter, offset, limit),
+    before: async (name, offset, limit) => page(name, findBefore, offset, limit).reverse(),
+    membership: async (name, userId) => findMembership.get({ name, userId })?.status ?? null,
+    setMembership: (name, userId, status) =>
+      commit(() => {
+        const { id } = mustFind(name);
+        const row = { room_id: id, user_id: userId, status, at: now() };
+        db.insert(room_members)
+          .values(row)
+          .onConflictDoUpdate({
+            target: [room_members.room_id, room_members.user_id],
+            set: { status, at: row.at },
+          })
+          .run();
+      }),
+    read: async (name, userId) => findRead.get({ name, userId })?.offset ?? 0,
+    setRead: (name, userId, offset) =>
+      commit(() => {
+        const { id, head } = mustFind(name);
+        const read = Math.min(offset, head);
+        db.insert(reads)
+          .values({ room_id: id, user_id: userId, offset: read })
+          .onConflictDoUpdate({
+            target: [reads.room_id, reads.user_id],
+            set: { offset: sql`max(${reads.offset}, ${read})` },
+          })
+          .run();
+      }),
   };
 }
 
+function roomOf({ name, epoch, head, owner_id, private: isPrivate, created_at }: RoomRow): Room {
+  return { name, epoch, head, ownerId: owner_id, isPrivate, createdAt: created_at };
+}
+
 function messageOf(row: typeof messages.$inferSelect, epoch: string): ChatMessage {
-  const { offset, id, kind, text, at } = row;
+  const { offset, id, kind, target, text, at } = row;
   const user = { id: row.user_id, name: row.user_name };
-  return { epoch, offset, id, clientId: row.client_id, user, kind, text, at };
+  return { epoch, offset, id, clientId: row.client_id, user, kind, target, text, at };
 }

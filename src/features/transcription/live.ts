@@ -39,6 +39,8 @@ export interface OpenedSession {
 
 /** Where captions go; given by whoever has rooms. */
 export interface Captions {
+  /** Throws when the caller may not enter the room. */
+  check(caller: Caller, room: string): Promise<void>;
   /** Shows what may still change. */
   interim(caller: Caller, room: string, segmentId: string, text: string): void;
   /** Keeps a final in the room. */
@@ -93,6 +95,7 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
       if (!mayActFor(caller, userId)) throw new Refusal("forbidden", "user_id must be your own");
       const speaker = { ...caller, userId };
       const language = checkLanguage(asked);
+      if (room !== null) await captions.check(speaker, room);
       if (recognition === null || !recognition.ready()) {
         throw new Refusal("overloaded", "the speech engine is still starting", {
           retryAfterMs: 1_000,

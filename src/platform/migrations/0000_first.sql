@@ -6,6 +6,7 @@ CREATE TABLE `messages` (
 	`user_id` integer NOT NULL,
 	`user_name` text NOT NULL,
 	`kind` text NOT NULL,
+	`target` integer,
 	`text` text NOT NULL,
 	`at` integer NOT NULL,
 	FOREIGN KEY (`room_id`) REFERENCES `rooms`(`id`) ON UPDATE no action ON DELETE cascade
@@ -13,12 +14,32 @@ CREATE TABLE `messages` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `messages_place` ON `messages` (`room_id`,`offset`);--> statement-breakpoint
 CREATE UNIQUE INDEX `messages_once` ON `messages` (`room_id`,`user_id`,`client_id`);--> statement-breakpoint
+CREATE INDEX `messages_target` ON `messages` (`target`) WHERE "messages"."target" IS NOT NULL;--> statement-breakpoint
+CREATE TABLE `reads` (
+	`room_id` integer NOT NULL,
+	`user_id` integer NOT NULL,
+	`offset` integer NOT NULL,
+	PRIMARY KEY(`room_id`, `user_id`),
+	FOREIGN KEY (`room_id`) REFERENCES `rooms`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE TABLE `room_members` (
+	`room_id` integer NOT NULL,
+	`user_id` integer NOT NULL,
+	`status` text NOT NULL,
+	`at` integer NOT NULL,
+	PRIMARY KEY(`room_id`, `user_id`),
+	FOREIGN KEY (`room_id`) REFERENCES `rooms`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
 CREATE TABLE `rooms` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`name` text NOT NULL,
 	`epoch` text NOT NULL,
 	`head` integer DEFAULT 0 NOT NULL,
-	`created_at` integer NOT NULL
+	`created_at` integer NOT NULL,
+	`owner_id` integer,
+	`private` integer DEFAULT false NOT NULL
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `rooms_name_unique` ON `rooms` (`name`);--> statement-breakpoint
