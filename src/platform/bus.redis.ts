@@ -96,9 +96,10 @@ export function createRedisBus({ url, commands, processId, log }: RedisBusDepend
         own(commands.publish(PREFIX + channel, `${processId} ${JSON.stringify(message)}`));
     },
     subscribe: (channel, listener) => {
-      const ready = listeners.add(channel, listener) ? listen(channel) : Promise.resolve();
+      listeners.add(channel, listener);
       return {
-        ready: ready.catch((error: unknown) => {
+        // The first listener's subscription may still be on its way: the client sees to it.
+        ready: listen(channel).catch((error: unknown) => {
           log.warn(errorFields(error), "redis did not take a subscription");
         }),
         stop: () => {

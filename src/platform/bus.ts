@@ -23,8 +23,7 @@ export interface Subscription {
 
 /** Listeners by channel: the part that both buses share. */
 export interface Listeners {
-  /** Returns true when it is the channel's first listener. */
-  add(channel: string, listener: BusListener): boolean;
+  add(channel: string, listener: BusListener): void;
   /** Returns true when it was the channel's last listener. */
   remove(channel: string, listener: BusListener): boolean;
   tell(channel: string, message: unknown): void;
@@ -36,12 +35,8 @@ export function createListeners(): Listeners {
   return {
     add: (channel, listener) => {
       const known = byChannel.get(channel);
-      if (known !== undefined) {
-        known.add(listener);
-        return false;
-      }
-      byChannel.set(channel, new Set([listener]));
-      return true;
+      if (known === undefined) byChannel.set(channel, new Set([listener]));
+      else known.add(listener);
     },
     remove: (channel, listener) => {
       const known = byChannel.get(channel);

@@ -118,12 +118,7 @@ const messageFields = {
   id: t.Integer(),
   client_id: t.String(),
   user,
-  kind: t.Union([
-    t.Literal("text"),
-    t.Literal("caption"),
-    t.Literal("edit"),
-    t.Literal("remove"),
-  ]),
+  kind: t.Union([t.Literal("text"), t.Literal("caption"), t.Literal("edit"), t.Literal("remove")]),
   target: t.Optional(t.Integer({ description: "the id of the message that is edited or removed" })),
   text: t.String({ description: "empty in a message that was removed" }),
   at: t.Integer({ description: "Unix milliseconds" }),
@@ -201,6 +196,23 @@ export const chatFrames = {
     { description: "an interim caption; each replaces the one before, and none is kept" },
   ),
 };
+
+export type MessageFrame = Static<typeof Message>;
+type ServerFrameName = Exclude<
+  keyof typeof chatFrames,
+  | "ChatJoin"
+  | "ChatLeave"
+  | "ChatSay"
+  | "ChatEdit"
+  | "ChatRemove"
+  | "ChatTyping"
+  | "ChatRead"
+  | "ChatHistory"
+>;
+/** What the chat socket sends. */
+export type ChatServerFrame = {
+  [Name in ServerFrameName]: Static<(typeof chatFrames)[Name]>;
+}[ServerFrameName];
 
 // The same over HTTP.
 

@@ -3,7 +3,7 @@ import { Problem } from "../../http/problem.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
 import { UnsupportedAudio } from "../../speech/audio.ts";
 import { recogniseFile } from "../../speech/recognise-file.ts";
-import type { Recognition } from "../../speech/recognition.ts";
+import { type Recognition, RecognitionFull } from "../../speech/recognition.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
 import { KEPT_MESSAGES_MS, type KeptMessage, type KeptMessages } from "./kept-messages.ts";
 import type { Language, Transcription } from "./model.ts";
@@ -57,6 +57,9 @@ export function createTranscriptionService(
       const utterances = await recogniseFile(recognition, wav);
       return utterances.map(({ text }) => text).join(" ");
     } catch (error) {
+      if (error instanceof RecognitionFull) {
+        throw new Problem("queue_full", "No recogniser is free", { retryAfterMs: 1_000 });
+      }
       if (!(error instanceof UnsupportedAudio)) throw error;
       // Refused when it came; one that another program kept holds no words we could know.
       log.warn(errorFields(error), "a kept message is no sound that can be recognised");

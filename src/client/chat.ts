@@ -1,0 +1,384 @@
+import type { ChatClientFrame, ChatServerFrame, MessageFrame } from "../features/chat/model.ts";
+import type { ErrorFrame } from "../realtime/refusal.ts";
+
+// The chat socket for programs: it comes back by itself, and nothing is missed or said twice.
+
+type Fields<Type extends ChatServerFrame["type"]> = ChatServerFrame & { type: Type };
+type User = MessageFrame["user"];
+
+/** What a room tells. Every message comes once and in order, over any number of breaks. */
+export interface RoomListener {
+  message?(message: MessageFrame): void;
+  /** The room was entered, or entered again after a break; `members` are those who are there. */
+  joined?(room: { members: User[]; read: number; recovered: boolean }): void;
+  /** What was missed is more than the server keeps: show the room anew from the next message on. */
+  reset?(): void;
+  /** These offsets are gone for everybody. */
+  gap?(from: number, to: number): void;
+  presence?(change: Fields<"presence">): void;
+  typing?(user: User): void;
+  /** An interim caption; replaces the one before of the same `segment_id`. */
+  caption?(caption: Fields<"caption">): void;
+  /** The room was left, or its owner sent this user out, or it could not be entered. */
+  left?(reason: ErrorFrame | null): void;
+}
+
+export interface ChatRoom {
+  /** Resolves when it is durable, however often the connection breaks until then. */
+  say(text: string): Promise<{ id: number; offset: number }>;
+  edit(id: number, text: string): Promise<{ id: number; offset: number }>;
+  remove(id: number): Promise<{ id: number; offset: number }>;
+  typing(): void;
+  /** Remembers how far this user has read. */
+  read(offset: number): void;
+  /** Older messages than `before`, oldest first. */
+  earlier(before: number, limit?: number): Promise<{ messages: MessageFrame[]; more: boolean }>;
+  leave(): void;
+}
+
+export type ChatState = "connecting" | "open" | "waiting" | "closed";
+
+export interface ChatClient {
+  /** Enters a room, now and after every break, until it is left. */
+  join(room: string, listener: RoomListener): ChatRoom;
+  state(): ChatState;
+  /** Who this is, once the server has said so. */
+  user(): User | null;
+  close(): void;
+}
+
+export interface ChatClientOptions {
+  /** Such as `ws://127.0.0.1:3000`. */
+  url: string;
+  /** A token; asked for again at each connection, so a short-lived one can be renewed. */
+  token?: () => string | Promise<string>;
+  /** In open mode: who to be. Without either, a guest that stays the same over breaks. */
+  userId?: number;
+  name?: string;
+  /** Runs at each change of state; `error` says why, when the server said so. */
+  onState?(state: ChatState, error: ErrorFrame | null): void;
+}
+
+/** Something that was asked for and is not answered yet. */
+interface Request {
+  frame: ChatClientFrame & { ref: string };
+  resolve(frame: ChatServerFrame): void;
+  reject(error: Error): void;
+  /** Asked again after a break; the server knows by its `client_id` whether it was done. */
+  isKept: boolean;
+}
+
+interface JoinedRoom {
+  /** Short, for the refs of what is asked about it. */
+  key: number;
+  listener: RoomListener;
+  /** The last message that the listener has. */
+  place: { epoch: string; offset: number } | null;
+  isIn: boolean;
+  /** A page of what was missed is on its way. */
+  isAsking: boolean;
+}
+
+/** The server refused what was asked. */
+export class ChatError extends Error {
+  override name = "ChatError";
+  constructor(readonly frame: ErrorFrame) {
+    super(frame.message);
+  }
+}
+
+const RETRY_MS_MIN = 200;
+const RETRY_MS_MAX = 10_000;
+const PING_EVERY_MS = 20_000;
+/** A connection that says nothing for so long after a ping is given up. */
+const SILENT_MS_MAX = 10_000;
+/** Requests that may wait for a connection; past it they are refused. */
+const REQUESTS_MAX = 1_000;
+/** After these there is no use in coming back as the same. */
+const FINAL_CLOSES = [1000, 4400, 4401, 4403];
+
+/** Connects, and keeps connecting, until `close`. */
+export function connectChat(options: ChatClientOptions): ChatClient {
+  const rooms = new Map<string, JoinedRoom>();
+  const requests = new Map<string, Request>();
+  let socket: WebSocket | null = null;
+  let state: ChatState = "connecting";
+  let user: User | null = null;
+  let guestToken: string | null = null;
+  let keys = 0;
+  let tries = 0;
+  let lastError: ErrorFrame | null = null;
+  let heardAt = 0;
+  let retry: ReturnType<typeof setTimeout> | null = null;
+
+  const enter = (next: ChatState): void => {
+    state = next;
+    options.onState?.(next, lastError);
+  };
+
+  const connect = async (): Promise<void> => {
+    retry = null;
+    enter("connecting");
+    const token = (await options.token?.()) ?? guestToken;
+    if (state === "closed") return;
+    const address = new URL("/v1/ws/chat", options.url);
+    if (token === null && options.userId !== undefined) {
+      address.searchParams.set("user_id", String(options.userId));
+    }
+    if (token === null && options.name !== undefined) {
+      address.searchParams.set("name", options.name);
+    }
+    const protocols = token === null ? ["earshot.v1"] : ["earshot.v1", `bearer.${token}`];
+    const opened = new WebSocket(address, protocols);
+    socket = opened;
+    opened.addEventListener("message", ({ data }) => {
+      if (socket !== opened) return;
+      heardAt = Date.now();
+      take(JSON.parse(String(data)) as ChatServerFrame | ErrorFrame | { type: "pong" });
+    });
+    opened.addEventListener("close", ({ code }) => {
+      if (socket === opened) broken(FINAL_CLOSES.includes(code));
+    });
+  };
+
+  const connectOrRetry = (): void => {
+    // A token that cannot be had now may be had later.
+    connect().catch(() => broken(false));
+  };
+
+  const broken = (isFinal: boolean): void => {
+    socket = null;
+    for (const room of rooms.values()) {
+      room.isIn = false;
+      room.isAsking = false;
+    }
+    for (const [ref, request] of requests) {
+      if (request.isKept && !isFinal) continue;
+      requests.delete(ref);
+      request.reject(new Error("the connection broke"));
+    }
+    if (state === "closed") return;
+    if (isFinal) return enter("closed");
+    enter("waiting");
+    const longest = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** tries++);
+    const told = lastError?.retry_after_ms ?? 0;
+    // Spread out, so that all the clients of a server that restarts do not come at once.
+    retry = setTimeout(connectOrRetry, Math.max(told, longest / 2 + (Math.random() * longest) / 2));
+  };
+
+  const send = (frame: object): void => {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+  };
+
+  const sendJoin = (name: string, room: JoinedRoom): void => {
+    const after = room.place === null ? {} : { after: room.place };
+    send({ type: "join", room: name, ref: `join ${room.key}`, ...after });
+  };
+
+  const take = (frame: ChatServerFrame | ErrorFrame | { type: "pong" }): void => {
+    switch (frame.type) {
+      case "welcome":
+        tries = 0;
+        lastError = null;
+        user = frame.user;
+        guestToken = frame.guest_token ?? guestToken;
+        enter("open");
+        for (const [name, room] of rooms) sendJoin(name, room);
+        return;
+      case "joined":
+        return joined(frame);
+      case "message":
+        return deliver(frame);
+      case "history":
+        return caughtUp(frame);
+      case "sent":
+        return answer(frame.ref, frame);
+      case "error":
+        return refused(frame);
+      case "left":
+        // With a ref it is the answer to `leave`, and the room may have been entered again since.
+        return frame.ref === undefined ? expelled(frame.room) : undefined;
+      case "gap":
+        return skip(frame);
+      case "presence":
+        return rooms.get(frame.room)?.listener.presence?.(frame);
+      case "typing":
+        return rooms.get(frame.room)?.listener.typing?.(frame.user);
+      case "caption":
+        return rooms.get(frame.room)?.listener.caption?.(frame);
+      case "pong":
+        return;
+    }
+  };
+
+  const joined = (frame: Fields<"joined">): void => {
+    const room = rooms.get(frame.room);
+    if (room === undefined) return send({ type: "leave", room: frame.room, ref: "leave" });
+    if (!frame.recovered) {
+      if (room.place !== null) room.listener.reset?.();
+      const first = frame.messages[0]?.offset ?? frame.offset + 1;
+      room.place = { epoch: frame.epoch, offset: first - 1 };
+    }
+    const { members, read, recovered } = frame;
+    room.listener.joined?.({ members, read, recovered });
+    for (const message of frame.messages) deliver(message);
+    if (frame.more) return askForMore(frame.room, room);
+    caught(frame.room, room);
+  };
+
+  /** Asks for what came after the last message; the server holds live ones back until then. */
+  const askForMore = (name: string, room: JoinedRoom): void => {
+    if (room.isAsking) return;
+    room.isAsking = true;
+    const after = room.place?.offset ?? 0;
+    send({ type: "history", room: name, after, ref: `more ${room.key}` });
+  };
+
+  const caughtUp = (frame: Fields<"history">): void => {
+    const room = rooms.get(frame.room);
+    if (room === undefined || frame.ref !== `more ${room.key}`) return answer(frame.ref, frame);
+    room.isAsking = false;
+    for (const message of frame.messages) deliver(message);
+    if (frame.more) return askForMore(frame.room, room);
+    caught(frame.room, room);
+  };
+
+  const caught = (name: string, room: JoinedRoom): void => {
+    room.isIn = true;
+    for (const { frame } of requests.values()) if (frame.room === name) send(frame);
+  };
+
+  const deliver = (message: MessageFrame): void => {
+    const room = rooms.get(message.room);
+    if (room?.place == null || message.offset <= room.place.offset) return;
+    if (message.offset > room.place.offset + 1) {
+      // A hole the server did not speak of: what lies between is asked for, this one with it.
+      return askForMore(message.room, room);
+    }
+    room.place = { epoch: message.epoch, offset: message.offset };
+    room.listener.message?.(message);
+  };
+
+  const skip = ({ room: name, from, to }: Fields<"gap">): void => {
+    const room = rooms.get(name);
+    if (room?.place == null || to <= room.place.offset) return;
+    room.place = { ...room.place, offset: to };
+    room.listener.gap?.(from, to);
+  };
+
+  const answer = (ref: string | number | undefined, frame: ChatServerFrame): void => {
+    const request = requests.get(String(ref));
+    if (request === undefined) return;
+    requests.delete(String(ref));
+    request.resolve(frame);
+  };
+
+  const refused = (frame: ErrorFrame): void => {
+    lastError = frame;
+    const ref = String(frame.ref);
+    if (ref.startsWith("join ")) {
+      const [name, room] = [...rooms].find(([, one]) => ref === `join ${one.key}`) ?? [];
+      if (name === undefined || room === undefined) return;
+      if (frame.retryable) {
+        setTimeout(() => sendJoin(name, room), frame.retry_after_ms ?? RETRY_MS_MIN);
+        return;
+      }
+      rooms.delete(name);
+      room.listener.left?.(frame);
+    }
+    const request = requests.get(ref);
+    if (request === undefined) return;
+    if (request.isKept && frame.retryable) {
+      setTimeout(() => send(request.frame), frame.retry_after_ms ?? RETRY_MS_MIN);
+      return;
+    }
+    requests.delete(ref);
+    request.reject(new ChatError(frame));
+  };
+
+  const expelled = (name: string): void => {
+    const room = rooms.get(name);
+    if (room === undefined) return;
+    rooms.delete(name);
+    for (const [ref, { frame, reject }] of requests) {
+      if (frame.room !== name) continue;
+      requests.delete(ref);
+      reject(new Error("the room was left"));
+    }
+    room.listener.left?.(lastError);
+  };
+
+  const ask = (frame: ChatClientFrame, isKept: boolean): Promise<ChatServerFrame> => {
+    const ref = crypto.randomUUID();
+    if (requests.size >= REQUESTS_MAX || state === "closed") {
+      return Promise.reject(new Error("too much waits for the connection, or it is closed"));
+    }
+    return new Promise((resolve, reject) => {
+      const request = { frame: { ...frame, ref }, resolve, reject, isKept };
+      requests.set(ref, request);
+      if (rooms.get(frame.room)?.isIn === true) send(request.frame);
+      else if (!isKept) {
+        requests.delete(ref);
+        reject(new Error("the room is not open now"));
+      }
+    });
+  };
+
+  const heartbeat = setInterval(() => {
+    if (socket?.readyState !== WebSocket.OPEN) return;
+    const pinged = socket;
+    send({ type: "ping" });
+    const pingedAt = Date.now();
+    setTimeout(() => {
+      // The socket is dead though nobody has said so: it is left behind and a new one made.
+      if (socket !== pinged || heardAt >= pingedAt) return;
+      pinged.close();
+      broken(false);
+    }, SILENT_MS_MAX);
+  }, PING_EVERY_MS);
+
+  connectOrRetry();
+  return {
+    join: (name, listener) => {
+      const room: JoinedRoom = { key: ++keys, listener, place: null, isIn: false, isAsking: false };
+      rooms.set(name, room);
+      if (state === "open") sendJoin(name, room);
+      const change = async (
+        frame: ChatClientFrame,
+        isKept: boolean,
+      ): Promise<{ id: number; offset: number }> => {
+        const { id, offset } = (await ask(frame, isKept)) as Fields<"sent">;
+        return { id, offset };
+      };
+      return {
+        say: (text) =>
+          change({ type: "say", room: name, client_id: crypto.randomUUID(), text }, true),
+        // Not asked again by itself: after a break it is not known whether it was done.
+        edit: (id, text) => change({ type: "edit", room: name, id, text }, false),
+        remove: (id) => change({ type: "remove", room: name, id }, false),
+        typing: () => room.isIn && send({ type: "typing", room: name }),
+        read: (offset) => room.isIn && send({ type: "read", room: name, offset }),
+        earlier: async (before, limit = 50) => {
+          const frame = await ask({ type: "history", room: name, before, limit }, false);
+          const { messages, more } = frame as Fields<"history">;
+          return { messages, more };
+        },
+        leave: () => {
+          if (!rooms.delete(name)) return;
+          send({ type: "leave", room: name, ref: "leave" });
+          listener.left?.(null);
+        },
+      };
+    },
+    state: () => state,
+    user: () => user,
+    close: () => {
+      if (state === "closed") return;
+      clearInterval(heartbeat);
+      if (retry !== null) clearTimeout(retry);
+      const open = socket;
+      broken(true);
+      open?.close(1000);
+    },
+  };
+}
