@@ -24,7 +24,7 @@ import { createRedisKept } from "./platform/kept.redis.ts";
 import { createMemoryKept } from "./platform/kept.ts";
 import { type Log, errorFields } from "./platform/log.ts";
 import { createPool } from "./platform/pool.ts";
-import { openRedis, whenReady } from "./platform/redis.ts";
+import { closeRedis, openRedis, whenReady } from "./platform/redis.ts";
 import { createFanout } from "./realtime/fanout.ts";
 import { createGateway } from "./realtime/gateway.ts";
 import { createPresence } from "./realtime/presence.ts";
@@ -81,7 +81,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
 
     const redis = config.redisUrl === null ? null : openRedis(config.redisUrl, log.part("redis"));
     if (redis !== null) {
-      stops.push(() => redis.destroy());
+      stops.push(() => closeRedis(redis));
       await whenReady(redis, REDIS_START_MS);
     }
     const bus =

@@ -1,6 +1,6 @@
 import { type Bus, createListeners } from "./bus.ts";
 import { type Log, errorFields } from "./log.ts";
-import { type RedisClient, openRedis } from "./redis.ts";
+import { type RedisClient, closeRedis, openRedis } from "./redis.ts";
 
 const PREFIX = "earshot:";
 const BEAT_EVERY_MS = 500;
@@ -114,8 +114,7 @@ export function createRedisBus({ url, commands, processId, log }: RedisBusDepend
     close: () => {
       closed = true;
       clearInterval(beat);
-      subscriber.destroy();
-      return Promise.resolve();
+      return closeRedis(subscriber);
     },
   };
 }

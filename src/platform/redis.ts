@@ -46,6 +46,21 @@ export function whenReady(client: RedisClient, waitMs: number): Promise<void> {
   });
 }
 
+/**
+ * Ends a connection for good. An attempt to connect is let come to its end first, which takes at most
+ * `CONNECT_MS_MAX`: the client forgets one that it is told to give up, and that socket stays open.
+ */
+export async function closeRedis(client: RedisClient): Promise<void> {
+  if (!client.isOpen) return;
+  if (!client.isReady) {
+    await new Promise<void>((resolve) => {
+      client.once("ready", resolve);
+      client.once("error", () => resolve());
+    });
+  }
+  if (client.isOpen) client.destroy();
+}
+
 function openClient(url: string) {
   return createClient({
     url,
