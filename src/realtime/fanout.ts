@@ -35,6 +35,8 @@ export interface FanoutDependencies<Event extends RoomEvent, Live> {
   onMissed(room: string): void;
   /** Whether another process has written to the database since it was last asked. */
   changedElsewhere(): boolean;
+  /** Repeats `run` until the answer is called; by a timer, unless a test brings its own clock. */
+  every?(ms: number, run: () => void): () => void;
 }
 
 /** Brings what happens in rooms to the sockets of every process. */
@@ -44,6 +46,11 @@ export interface Fanout<Event extends RoomEvent, Live> {
   leave(room: string): void;
   /** The offset of the last event that this process's sockets were sent. */
   delivered(room: string): number;
+  /**
+   * Resolves when this process's sockets have been sent everything up to `offset`, which is on the
+   * disk though the bus may not have told of it here. Rejects when it cannot be read.
+   */
+  reach(room: string, offset: number): Promise<void>;
   /** Tells of an event that is on the disk. */
   announce(room: string, event: Event): void;
   /** Tells of something that is not kept. */
@@ -63,6 +70,8 @@ interface OpenRoom {
   /** The newest offset that is known to exist. */
   head: number;
   filling: boolean;
+  /** The end of the latest filling. */
+  filled: Promise<void>;
   subscription: Subscription;
   opened: Promise<void>;
 }
@@ -78,7 +87,7 @@ type Payload<Event, Live> = { event: Event } | { live: Live };
 export function createFanout<Event extends RoomEvent, Live>(
   dependencies: FanoutDependencies<Event, Live>,
 ): Fanout<Event, Live> {
-  const { bus, log, roomLog, encodings, publish, refine } = dependencies;
+  const { bus, log, roomLog, encodings, publish, refine, every = repeat } = dependencies;
   const rooms = new Map<string, OpenRoom>();
 
   const channel = (room: string): string => `room:${room}`;
@@ -118,9 +127,13 @@ export function createFanout<Event extends RoomEvent, Live>(
     }
   };
 
-  /** Reads and delivers up to the newest known event. Never rejects. */
-  const fill = async (name: string, room: OpenRoom): Promise<void> => {
-    if (room.filling) return;
+  /** Reads and delivers up to the newest known event, once at a time. Never rejects. */
+  const fill = (name: string, room: OpenRoom): Promise<void> => {
+    if (!room.filling) room.filled = readOn(name, room);
+    return room.filled;
+  };
+
+  const readOn = async (name: string, room: OpenRoom): Promise<void> => {
     room.filling = true;
     try {
       while (room.delivered < room.head && rooms.get(name) === room) {
@@ -161,6 +174,7 @@ export function createFanout<Event extends RoomEvent, Live>(
       delivered: 0,
       head: 0,
       filling: true,
+      filled: Promise.resolve(),
       subscription,
       opened: Promise.resolve(),
     };
@@ -175,9 +189,9 @@ export function createFanout<Event extends RoomEvent, Live>(
     return room;
   };
 
-  const changes = setInterval(() => {
+  const stopLooking = every(CHANGES_EVERY_MS, () => {
     if (rooms.size > 0 && dependencies.changedElsewhere()) catchUpAll();
-  }, CHANGES_EVERY_MS);
+  });
   bus.onMissed(() => {
     catchUpAll();
     for (const name of rooms.keys()) dependencies.onMissed(name);
@@ -204,13 +218,25 @@ export function createFanout<Event extends RoomEvent, Live>(
       if (room !== undefined && --room.listeners <= 0) shut(name);
     },
     delivered: (name) => rooms.get(name)?.delivered ?? 0,
+    reach: async (name, offset) => {
+      const room = rooms.get(name);
+      if (room === undefined || room.delivered >= offset) return;
+      room.head = Math.max(room.head, offset);
+      await fill(name, room);
+      if (room.delivered < offset) throw new Error("a room could not be read up to its newest");
+    },
     announce: (name, event) => bus.publish(channel(name), { event }),
     tell: (name, live) => bus.publish(channel(name), { live }),
     topic,
     openRooms: () => [...rooms.keys()],
     close: () => {
-      clearInterval(changes);
+      stopLooking();
       for (const name of rooms.keys()) shut(name);
     },
   };
+}
+
+function repeat(ms: number, run: () => void): () => void {
+  const timer = setInterval(run, ms);
+  return () => clearInterval(timer);
 }

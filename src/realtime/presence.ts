@@ -99,6 +99,9 @@ export function createPresence({ store, tell, leaseMs, log }: PresenceDependenci
     }
   };
 
+  /** When the store was last found to have lost its memory. */
+  let lostAt = Number.NEGATIVE_INFINITY;
+
   const compare = async (room: string): Promise<void> => {
     const view = views.get(room);
     if (view === undefined || store === null) return;
@@ -106,12 +109,15 @@ export function createPresence({ store, tell, leaseMs, log }: PresenceDependenci
     if (others === null) return;
     const there = new Map(others.map((member) => [member.id, member]));
     for (const member of others) if (!view.members.has(member.id)) change(room, "join", member);
-    for (const member of view.members.values()) {
-      const isHere = view.sockets.has(member.id);
-      // After the store lost its memory, those who are here are entered again.
-      if (isHere && !there.has(member.id)) await ask(store.enter(room, member), undefined);
-      if (!isHere && !there.has(member.id)) change(room, "leave", member);
+    const missing = [...view.members.values()].filter(({ id }) => !there.has(id));
+    for (const member of missing.filter(({ id }) => view.sockets.has(id))) {
+      // The store lost its memory: those who are here are entered again.
+      lostAt = performance.now();
+      await ask(store.enter(room, member), undefined);
     }
+    // Other processes enter theirs again as well; until they had time to, nobody counts as gone.
+    if (performance.now() - lostAt < leaseMs) return;
+    for (const member of missing) if (!view.sockets.has(member.id)) change(room, "leave", member);
   };
 
   let renewing = false;

@@ -52,9 +52,11 @@ export interface Place {
 
 export const roomField = t.String({
   minLength: 1,
-  maxLength: ROOM_CHARACTERS_MAX,
-  pattern: "^[^\\u0000-\\u001f\\u007f|]+$",
-  description: "any name without control characters and |",
+  // In code units, of which a character has two at most; the pattern counts characters. It lets no
+  // half of a pair through, which the database could not tell from another half.
+  maxLength: ROOM_CHARACTERS_MAX * 2,
+  pattern: `^(?:[^\\u0000-\\u001f\\u007f|\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff]){1,${ROOM_CHARACTERS_MAX}}$`,
+  description: `at most ${ROOM_CHARACTERS_MAX} characters, any but control characters and |`,
 });
 
 const offsetField = t.Integer({ minimum: 0 });

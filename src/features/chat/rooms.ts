@@ -40,15 +40,16 @@ export function createRoomsService(dependencies: RoomsServiceDependencies): Room
     return room;
   };
 
-  const owns = (caller: Caller, room: Room): boolean =>
-    caller.role === "admin" || room.ownerId === caller.userId;
+  const owns = (caller: Caller, { ownerId }: { ownerId: number | null }): boolean =>
+    caller.role === "admin" || ownerId === caller.userId;
 
   const checkMayEnter = async (caller: Caller, name: string): Promise<void> => {
-    const room = await store.find(name);
-    if (room === null || owns(caller, room)) return;
-    const membership = await store.membership(name, caller.userId);
-    if (membership === "removed") throw new Problem("forbidden", "You were sent out of this room");
-    if (room.isPrivate && membership === null) {
+    const access = await store.access(name, caller.userId);
+    if (access === null || owns(caller, access)) return;
+    if (access.membership === "removed") {
+      throw new Problem("forbidden", "You were sent out of this room");
+    }
+    if (access.isPrivate && access.membership === null) {
       throw new Problem("forbidden", "This room is private");
     }
   };

@@ -96,23 +96,26 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
 
   /**
    * Messages after `offset` up to what this process's sockets have been sent, so that the live ones
-   * continue them exactly. `isAll` is false when the limit cut them.
+   * continue them exactly after `reached`. `isAll` is false when the limit cut them.
    */
   const upToLive = async (
     room: string,
     offset: number,
     limit: number,
-  ): Promise<{ messages: ChatMessage[]; isAll: boolean }> => {
+  ): Promise<{ messages: ChatMessage[]; reached: number; isAll: boolean }> => {
     const messages: ChatMessage[] = [];
     let reached = offset;
     for (;;) {
+      const before = fanout.delivered(room);
       const read = await store.after(room, reached, limit - messages.length);
       // From here to the return nothing is awaited.
       const live = fanout.delivered(room);
       for (const message of read) if (message.offset <= live) messages.push(message);
       reached = messages.at(-1)?.offset ?? reached;
+      // Those that were sent before the reading began and are not there have been cleared away.
+      if (read.length === 0) reached = Math.max(reached, before);
       const isAll = reached >= live;
-      if (isAll || messages.length >= limit || read.length === 0) return { messages, isAll };
+      if (isAll || messages.length >= limit) return { messages, reached, isAll };
     }
   };
 
@@ -120,11 +123,13 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
     const room = await store.room(name);
     const read = await store.read(name, seat.caller.userId);
     const isKnown = after !== null && after.epoch === room.epoch && after.offset <= room.head;
+    // Another process may have shown more than this one knows of yet, and that must not come again.
+    if (isKnown) await fanout.reach(name, after.offset);
     const start = isKnown ? after.offset : Math.max(0, fanout.delivered(name) - RECENT_MESSAGES);
-    const { messages, isAll } = await upToLive(name, start, HISTORY_MESSAGES_MAX);
-    const first = messages[0]?.offset ?? start + 1;
+    const { messages, reached, isAll } = await upToLive(name, start, HISTORY_MESSAGES_MAX);
+    const first = messages[0]?.offset ?? reached + 1;
     seat.joined({
-      place: { epoch: room.epoch, offset: messages.at(-1)?.offset ?? fanout.delivered(name) },
+      place: { epoch: room.epoch, offset: reached },
       // Messages that were old enough to be cleared away leave a hole at the beginning.
       recovered: isKnown && first === start + 1,
       more: !isAll,

@@ -31,13 +31,20 @@ export interface ChatStore {
   /** The last messages before an offset, oldest first. */
   before(name: string, offset: number, limit: number): Promise<ChatMessage[]>;
 
-  /** Whether the user was let in or sent out; null when neither. */
-  membership(name: string, userId: number): Promise<"invited" | "removed" | null>;
+  /** What decides whether the user may enter; null when there is no room. */
+  access(name: string, userId: number): Promise<RoomAccess | null>;
   setMembership(name: string, userId: number, status: "invited" | "removed"): Promise<void>;
   /** How far the user has read; 0 at first. */
   read(name: string, userId: number): Promise<number>;
   /** Only ever moves forward, and not past the newest message. */
   setRead(name: string, userId: number, offset: number): Promise<void>;
+}
+
+export interface RoomAccess {
+  ownerId: number | null;
+  isPrivate: boolean;
+  /** Whether the user was let in or sent out; null when neither. */
+  membership: "invited" | "removed" | null;
 }
 
 type NewMessage = Pick<ChatMessage, "clientId" | "user" | "text" | "at"> & {
@@ -79,10 +86,12 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
     })
     .returning()
     .prepare();
+  /** Takes the room's next offset. */
   const advance = db
     .update(rooms)
-    .set({ head: sql`${bound("head")}` })
-    .where(eq(rooms.id, bound("id")))
+    .set({ head: sql`${rooms.head} + 1` })
+    .where(eq(rooms.name, bound("name")))
+    .returning({ id: rooms.id, epoch: rooms.epoch, head: rooms.head })
     .prepare();
   const addMessage = db
     .insert(messages)
@@ -125,11 +134,18 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
     .orderBy(desc(messages.offset))
     .limit(bound("limit"))
     .prepare();
-  const findMembership = db
-    .select({ status: room_members.status })
-    .from(room_members)
-    .innerJoin(rooms, eq(rooms.id, room_members.room_id))
-    .where(and(eq(rooms.name, bound("name")), eq(room_members.user_id, bound("userId"))))
+  const findAccess = db
+    .select({
+      ownerId: rooms.owner_id,
+      isPrivate: rooms.private,
+      membership: room_members.status,
+    })
+    .from(rooms)
+    .leftJoin(
+      room_members,
+      and(eq(room_members.room_id, rooms.id), eq(room_members.user_id, bound("userId"))),
+    )
+    .where(eq(rooms.name, bound("name")))
     .prepare();
   const findRead = db
     .select({ offset: reads.offset })
@@ -151,16 +167,26 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
 
   /** Writes an event at the end of the room's log. Runs inside a commit. */
   const append = (
-    room: RoomRow,
+    name: string,
     said: Pick<ChatMessage, "clientId" | "user" | "kind" | "text" | "at" | "target">,
   ): ChatMessage => {
     const { clientId, user, kind, text, at, target } = said;
-    const offset = room.head + 1;
+    const room: Pick<RoomRow, "id" | "epoch" | "head"> | undefined = advance.get({ name });
+    if (room === undefined) {
+      make(name, null, false);
+      return append(name, said);
+    }
+    const { epoch, head: offset } = room;
     const place = { room: room.id, offset };
     const words = { clientId, userId: user.id, userName: user.name, kind, text, at, target };
     const { id } = addMessage.get({ ...place, ...words });
-    advance.run({ id: room.id, head: offset });
-    return { epoch: room.epoch, offset, id, clientId, user, kind, target, text, at };
+    return { epoch, offset, id, clientId, user, kind, target, text, at };
+  };
+
+  const findEarlier = (name: string, userId: number, clientId: string): ChatMessage | null => {
+    const room = find(name);
+    const row = room && findSaid.get({ room: room.id, userId, clientId });
+    return room && row ? messageOf(row, room.epoch) : null;
   };
 
   const page = (name: string, query: typeof findAfter, offset: number, limit: number) => {
@@ -197,17 +223,17 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
         .map(roomOf);
     },
     head: async (name) => find(name)?.head ?? 0,
-    add: (name, said) =>
-      commit(() => {
-        const room = findOrMake(name);
-        const before = findSaid.get({
-          room: room.id,
-          userId: said.user.id,
-          clientId: said.clientId,
-        });
-        if (before !== undefined) return { message: messageOf(before, room.epoch), isNew: false };
-        return { message: append(room, { ...said, target: null }), isNew: true };
-      }),
+    add: async (name, said) => {
+      try {
+        const message = await commit(() => append(name, { ...said, target: null }));
+        return { message, isNew: true };
+      } catch (error) {
+        // The same client_id again breaks a rule of the table, and only then is it looked up.
+        const earlier = findEarlier(name, said.user.id, said.clientId);
+        if (earlier === null) throw error;
+        return { message: earlier, isNew: false };
+      }
+    },
     amend: (name, amendment, check) =>
       commit(() => {
         const room = mustFind(name);
@@ -238,11 +264,11 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
             )
             .run();
         }
-        return append(room, amendment);
+        return append(name, amendment);
       }),
     after: async (name, offset, limit) => page(name, findAfter, offset, limit),
     before: async (name, offset, limit) => page(name, findBefore, offset, limit).reverse(),
-    membership: async (name, userId) => findMembership.get({ name, userId })?.status ?? null,
+    access: async (name, userId) => findAccess.get({ name, userId }) ?? null,
     setMembership: (name, userId, status) =>
       commit(() => {
         const { id } = mustFind(name);

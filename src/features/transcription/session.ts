@@ -191,13 +191,17 @@ export function openSession(
     if (transcriptionId !== null) {
       await store.addProcessed(transcriptionId, segment.segmentId, result.text, result.wordCount);
     }
-    tell({
-      type: "processed",
-      seq: ++seq,
-      segmentId: segment.segmentId,
-      text: result.text,
-      wordCount: result.wordCount,
-    });
+    // A step like the others: a final that has its number but is still on its way to the disk goes
+    // out first.
+    steps = then(steps, () =>
+      tell({
+        type: "processed",
+        seq: ++seq,
+        segmentId: segment.segmentId,
+        text: result.text,
+        wordCount: result.wordCount,
+      }),
+    );
   };
 
   const acknowledgement = setInterval(() => {
@@ -226,6 +230,7 @@ export function openSession(
     }
     await steps;
     await processing;
+    await steps;
     const durationMs = Math.round(receivedMs());
     if (transcriptionId !== null) await store.finish(transcriptionId, durationMs);
     isOver = true;

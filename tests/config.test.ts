@@ -1,0 +1,187 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ConfigError, type Environment, readConfig } from "../src/config.ts";
+
+const ROOT = join(import.meta.dir, "..");
+const SECRET = "a secret of more than thirty-two bytes";
+
+/** The message that a wrong setting stops the start with. */
+function refusalOf(env: Environment): string {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error(`nothing is wrong with ${Object.keys(env).join(", ")}`);
+}
+
+describe("the settings", () => {
+  test("have the documented defaults", () => {
+    expect(readConfig({})).toMatchObject({
+      host: "127.0.0.1",
+      port: 3000,
+      portShared: false,
+      databasePath: "./data/earshot.db",
+      redisUrl: null,
+      auth: "open",
+      jwtSecret: null,
+      corsOrigins: [],
+      speechEngine: "auto",
+      presenceLeaseMs: 15_000,
+      logLevel: "info",
+      shutdownTimeoutMs: 10_000,
+      unused: [],
+    });
+    expect(readConfig({}).speechWorkers).toBeGreaterThan(0);
+    expect(readConfig({}).textWorkers).toBeGreaterThan(0);
+  });
+
+  test("that are empty or blank count as not set", () => {
+    const names = [
+      "HOST",
+      "PORT",
+      "PORT_SHARED",
+      "DATABASE_URL",
+      "REDIS_URL",
+      "AUTH",
+      "JWT_SECRET",
+      "CORS_ORIGINS",
+      "SPEECH_ENGINE",
+      "SPEECH_WORKERS",
+      "TEXT_WORKERS",
+      "PRESENCE_LEASE_MS",
+      "LOG_LEVEL",
+      "SHUTDOWN_TIMEOUT_MS",
+      "TLS_CERT",
+      "RETENTION_DAYS",
+    ];
+    for (const blank of ["", "  "]) {
+      const env = Object.fromEntries(names.map((name) => [name, blank]));
+      expect(readConfig(env)).toEqual(readConfig({}));
+    }
+  });
+
+  const good: [Environment, object][] = [
+    [{ HOST: "localhost" }, { host: "localhost", auth: "open" }],
+    [{ HOST: "::1" }, { host: "::1" }],
+    [{ HOST: "127.1.2.3" }, { host: "127.1.2.3" }],
+    [
+      { HOST: "0.0.0.0", JWT_SECRET: SECRET },
+      { host: "0.0.0.0", auth: "required" },
+    ],
+    [{ PORT: "0" }, { port: 0 }],
+    [{ PORT: " 65535 " }, { port: 65_535 }],
+    [{ PORT_SHARED: "on" }, { portShared: true }],
+    [{ PORT_SHARED: "off" }, { portShared: false }],
+    [{ DATABASE_URL: "sqlite::memory:" }, { databasePath: ":memory:" }],
+    [{ DATABASE_URL: "sqlite:/var/lib/a b.db" }, { databasePath: "/var/lib/a b.db" }],
+    [{ DATABASE_URL: "sqlite:///var/lib/a.db" }, { databasePath: "/var/lib/a.db" }],
+    [{ REDIS_URL: "redis://127.0.0.1:6379" }, { redisUrl: "redis://127.0.0.1:6379" }],
+    [{ REDIS_URL: "rediss://me:pw@r.example/2" }, { redisUrl: "rediss://me:pw@r.example/2" }],
+    [{ JWT_SECRET: SECRET }, { auth: "required", jwtSecret: SECRET }],
+    [
+      { JWT_SECRET: SECRET, AUTH: "open" },
+      { auth: "open", jwtSecret: SECRET },
+    ],
+    [{ JWT_SECRET: "é".repeat(16) }, { jwtSecret: "é".repeat(16) }],
+    [
+      { CORS_ORIGINS: "https://example.org, http://localhost:8080" },
+      { corsOrigins: ["https://example.org", "http://localhost:8080"] },
+    ],
+    [{ SPEECH_ENGINE: "none" }, { speechEngine: "none" }],
+    [{ SPEECH_ENGINE: "vosk" }, { speechEngine: "vosk" }],
+    [
+      { SPEECH_WORKERS: "1", TEXT_WORKERS: "64" },
+      { speechWorkers: 1, textWorkers: 64 },
+    ],
+    [{ PRESENCE_LEASE_MS: "1000" }, { presenceLeaseMs: 1_000 }],
+    [{ SHUTDOWN_TIMEOUT_MS: "600000" }, { shutdownTimeoutMs: 600_000 }],
+    ...["trace", "debug", "info", "warn", "error", "silent"].map((level): [Environment, object] => [
+      { LOG_LEVEL: level },
+      { logLevel: level },
+    ]),
+  ];
+  for (const [env, expected] of good) {
+    test(`take ${JSON.stringify(env)}`, () => expect(readConfig(env)).toMatchObject(expected));
+  }
+
+  const bad: [string, string[]][] = [
+    ["PORT", ["-1", "65536", "80.5", "http", "0x50", "1e3", "3000\n4000"]],
+    ["PORT_SHARED", ["yes", "ON", "1"]],
+    ["DATABASE_URL", ["postgres://localhost/a", "./a.db", "sqlite:", "sqlite://"]],
+    ["REDIS_URL", ["127.0.0.1:6379", "http://127.0.0.1", "redis"]],
+    ["AUTH", ["none", "Open"]],
+    ["JWT_SECRET", ["short", "x".repeat(31)]],
+    ["CORS_ORIGINS", ["*", "example.org", "https://example.org/", "https://a.example,,", "null"]],
+    ["SPEECH_ENGINE", ["sherpa-onnx", "whisper"]],
+    ["SPEECH_WORKERS", ["0", "65", "many"]],
+    ["TEXT_WORKERS", ["0", "-2"]],
+    ["PRESENCE_LEASE_MS", ["999", "600001", "15s"]],
+    ["RATE_LIMITS", ["none", "OFF"]],
+    ["LOG_LEVEL", ["verbose", "INFO"]],
+    ["SHUTDOWN_TIMEOUT_MS", ["99", "600001", "soon"]],
+  ];
+  for (const [name, values] of bad) {
+    test(`stop the start at a wrong ${name} with one line that names it`, () => {
+      for (const value of values) {
+        const message = refusalOf({ [name]: value });
+        expect(message).toContain(name);
+        expect(message.split("\n")).toHaveLength(1);
+        expect(message.length).toBeLessThan(300);
+      }
+    });
+  }
+
+  test("never repeat a secret", () => {
+    const secrets: Environment[] = [
+      { JWT_SECRET: "hunter2" },
+      { REDIS_URL: "http://me:hunter2@redis.example" },
+      { DATABASE_URL: "postgres://me:hunter2@db.example/earshot" },
+      { JWT_SECRET: "hunter2".repeat(9), PORT: "wrong" },
+    ];
+    for (const env of secrets) expect(refusalOf(env)).not.toContain("hunter2");
+  });
+
+  test("refuse an open door on an address that others can reach", () => {
+    for (const HOST of ["0.0.0.0", "192.168.1.2", "::", "earshot.example", "127.0.0.1.example"]) {
+      expect(refusalOf({ HOST })).toMatch(/AUTH.*HOST/);
+      expect(refusalOf({ HOST, AUTH: "open", JWT_SECRET: SECRET })).toMatch(/AUTH.*HOST/);
+    }
+  });
+
+  test("refuse to require accounts without a secret to sign with", () => {
+    expect(refusalOf({ AUTH: "required" })).toMatch(/AUTH.*JWT_SECRET/);
+  });
+
+  test("refuse TLS, which this version does not serve", () => {
+    for (const name of ["TLS_CERT", "TLS_KEY"]) {
+      expect(refusalOf({ [name]: "/etc/earshot.pem" })).toContain(name);
+    }
+  });
+
+  test("of later versions are listed, so that they can be named at the start", () => {
+    const env = { API_KEYS: "a,b", RETENTION_DAYS: "30", LLM_MODEL: "m", OTHER: "x" };
+    expect(readConfig(env).unused.sort()).toEqual(["API_KEYS", "LLM_MODEL", "RETENTION_DAYS"]);
+  });
+});
+
+describe(".env.example", () => {
+  const example = readFileSync(join(ROOT, ".env.example"), "utf8");
+  const listed = Object.fromEntries(
+    [...example.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]),
+  );
+  const source = readFileSync(join(ROOT, "src/config.ts"), "utf8");
+  const read = new Set([...source.matchAll(/\(\s*env,\s*"([A-Z_]+)"/g)].map(([, name]) => name));
+  const known = [...read].filter((name) => name !== undefined);
+
+  test("lists every setting that is read, and no other", () => {
+    expect(known.length).toBeGreaterThan(10);
+    expect(Object.keys(listed).sort()).toEqual(known.sort());
+  });
+
+  test("holds the defaults", () => {
+    expect(readConfig(listed)).toEqual(readConfig({}));
+  });
+});

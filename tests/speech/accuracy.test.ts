@@ -1,0 +1,125 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createLog } from "../../src/platform/log.ts";
+import type { Heard } from "../../src/speech/engine.ts";
+import { openRecognition } from "../../src/speech/open.ts";
+import { recogniseFile } from "../../src/speech/recognise-file.ts";
+import type { Recognition } from "../../src/speech/recognition.ts";
+import { loadVoskModel, locateVosk, openVosk } from "../../src/speech/vosk.ts";
+import { spawnSpeechWorker } from "../../src/workers.ts";
+import { until } from "../support/app.ts";
+import { SHARED_AUDIO, hasSharedAudio } from "../support/sound.ts";
+
+setDefaultTimeout(60_000);
+
+const BLOCK_BYTES = 3_200;
+const WAV_HEADER_BYTES = 44;
+/** Percentage points by which the way through the house may differ from the bare library. */
+const POINTS_MAX = 1;
+
+interface Clip {
+  wav: Uint8Array<ArrayBuffer>;
+  reference: string[];
+}
+
+const source = locateVosk();
+
+describe.skipIf(source === null || !hasSharedAudio)("the recogniser", () => {
+  test("makes as many mistakes in its workers as the bare library does", async () => {
+    const clips = readClips();
+    expect(clips.length).toBeGreaterThan(10);
+    const recognition = await startRecognition();
+    // The worker has a core of its own while this thread listens to the same clips.
+    const housed = Promise.all(clips.map(({ wav }) => recogniseFile(recognition, wav)));
+    const bare = clips.map(({ wav }) => listenBare(wav.subarray(WAV_HEADER_BYTES)));
+    const files = await housed;
+    recognition.close();
+
+    const bareRate = errorRate(clips, bare);
+    const texts = files.map((segments) => segments.map(({ text }) => text).join(" "));
+    const housedRate = errorRate(clips, texts);
+    console.log(
+      `word error rate over ${clips.length} clips: bare ${bareRate.toFixed(2)} %, ` +
+        `in workers ${housedRate.toFixed(2)} %`,
+    );
+    expect(Math.abs(housedRate - bareRate)).toBeLessThanOrEqual(POINTS_MAX);
+    // References and model are what they are; far more than this would be a broken path for both.
+    expect(bareRate).toBeLessThan(40);
+  });
+});
+
+if (!hasSharedAudio) console.log("accuracy is not measured: ../shared/audio is not there");
+
+function readClips(): Clip[] {
+  const [, ...lines] = readFileSync(join(SHARED_AUDIO, "manifest.tsv"), "utf8").trim().split("\n");
+  return lines
+    .map((line) => line.split("\t"))
+    .filter(([, language]) => language === "en")
+    .map(([file = "", , , reference = ""]) => ({
+      wav: new Uint8Array(readFileSync(join(SHARED_AUDIO, file))),
+      reference: normalised(reference),
+    }));
+}
+
+let engine: ReturnType<typeof openVosk> | null = null;
+
+/** The library fed 100 ms at a time with nothing of the house between. */
+function listenBare(samples: Uint8Array): string {
+  if (source === null) return "";
+  engine ??= openVosk(source, loadVoskModel(source));
+  const recogniser = engine.open();
+  const heard: Heard[] = [];
+  // A copy, so that the 16-bit samples stand on an even address.
+  const bytes = samples.slice();
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+    const block = bytes.slice(at, at + BLOCK_BYTES);
+    if (recogniser.accept(new Int16Array(block.buffer))) heard.push(recogniser.final());
+  }
+  heard.push(recogniser.final());
+  recogniser.free();
+  return heard.map(({ text }) => text).join(" ");
+}
+
+async function startRecognition(): Promise<Recognition> {
+  const recognition = openRecognition({
+    engine: "vosk",
+    workers: 1,
+    spawn: spawnSpeechWorker,
+    log: createLog("silent"),
+  });
+  if (recognition === null) throw new Error("there is no recogniser");
+  await until(() => recognition.ready(), 30_000);
+  return recognition;
+}
+
+/** Wrong, missing and added words over all clips, in per cent of those that were said. */
+function errorRate(clips: readonly Clip[], texts: readonly string[]): number {
+  let errors = 0;
+  let words = 0;
+  for (const [at, { reference }] of clips.entries()) {
+    errors += distance(reference, normalised(texts[at] ?? ""));
+    words += reference.length;
+  }
+  return (100 * errors) / words;
+}
+
+function normalised(text: string): string[] {
+  return text.toLowerCase().match(/[a-z']+/g) ?? [];
+}
+
+/** Levenshtein distance in words. */
+function distance(one: readonly string[], other: readonly string[]): number {
+  let row = other.map((_, at) => at + 1);
+  for (const [i, word] of one.entries()) {
+    let diagonal = i;
+    let left = i + 1;
+    row = row.map((above, j) => {
+      const cost = Math.min(left + 1, above + 1, diagonal + (word === other[j] ? 0 : 1));
+      diagonal = above;
+      left = cost;
+      return cost;
+    });
+  }
+  return row.at(-1) ?? one.length;
+}
