@@ -1,6 +1,8 @@
 // A process of bench/connections.ts: `count` members that join and then say nothing.
 // Prints a line when all have joined, then waits; it ends by itself.
 
+export {};
+
 const [url = "", fromText = "0", countText = "0"] = process.argv.slice(2);
 const from = Number(fromText);
 const count = Number(countText);

@@ -11,6 +11,7 @@ import { errorAnswers } from "./http/errors.ts";
 import { type Identify, guard } from "./http/guard.ts";
 import { type HealthDependencies, health } from "./http/health.ts";
 import { home } from "./http/home.ts";
+import { bodyLimit } from "./http/limits.ts";
 import { type OriginDependencies, originCheck } from "./http/origin.ts";
 import type { Log } from "./platform/log.ts";
 import { commonFrames } from "./realtime/frames.ts";
@@ -46,6 +47,7 @@ export function createApi({ log, version, identify, ...parts }: ApiDependencies)
   };
   return new Elysia({ normalize: false })
     .use(originCheck(parts.origin))
+    .use(bodyLimit())
     .use(routes)
     .use(docs({ routes, version, schemas }));
 }

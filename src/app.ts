@@ -15,6 +15,7 @@ import { createLiveTranscriptions } from "./features/transcription/live.ts";
 import { createTranscriptionService } from "./features/transcription/service.ts";
 import { createTranscriptionStore } from "./features/transcription/store.ts";
 import { createIdentify } from "./http/guard.ts";
+import { BODY_BYTES_MAX } from "./http/limits.ts";
 import { installationSecret } from "./http/secret.ts";
 import { createTokens } from "./http/tokens.ts";
 import { createRedisBus } from "./platform/bus.redis.ts";
@@ -48,7 +49,8 @@ export interface App {
 const GUEST_ID_MIN = 2 ** 40;
 const GUEST_ID_MAX = 2 ** 47;
 const MEMORY_KEPT_BYTES_MAX = 256 * 1024 * 1024;
-const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** Bun cuts bodies here, unasked; what only announces too much is answered before. */
+const READ_BYTES_MAX = 4 * BODY_BYTES_MAX;
 /** Text frames of one socket, and what one user may say over all its sockets in this process. */
 const FRAMES = { perSecond: 200, burst: 1_000 };
 const SPEAKING = { perSecond: 200, burst: 1_000 };
@@ -214,7 +216,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       hostname: config.host,
       port: config.port,
       reusePort: config.portShared,
-      maxRequestBodySize: BODY_BYTES_MAX,
+      maxRequestBodySize: READ_BYTES_MAX,
       idleTimeout: HTTP_IDLE_S,
       websocket: gateway.websocket,
       development: false,

@@ -33,7 +33,7 @@ export async function transcribe(args: string[]): Promise<number> {
     log,
   });
   if (recognition === null) return 1;
-  while (!recognition.ready()) await Bun.sleep(20);
+  await recognition.loaded();
 
   let failures = 0;
   for (const file of files) {
@@ -48,7 +48,7 @@ export async function transcribe(args: string[]): Promise<number> {
       failures++;
     }
   }
-  recognition.close();
+  await recognition.close();
   return failures === 0 ? 0 : 1;
 }
 

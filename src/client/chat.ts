@@ -39,11 +39,12 @@ export interface ChatRoom {
 export type ChatState = "connecting" | "open" | "waiting" | "closed";
 
 export interface ChatClient {
-  /** Enters a room, now and after every break, until it is left. */
+  /** Enters a room, now and after every break, until it is left. Throws when it is in it already. */
   join(room: string, listener: RoomListener): ChatRoom;
   state(): ChatState;
   /** Who this is, once the server has said so. */
   user(): User | null;
+  /** Ends it for good: what still waits is rejected, and nothing keeps the program running. */
   close(): void;
 }
 
@@ -96,6 +97,8 @@ const SILENT_MS_MAX = 10_000;
 const REQUESTS_MAX = 1_000;
 /** After these there is no use in coming back as the same. */
 const FINAL_CLOSES = [1000, 4400, 4401, 4403];
+/** The token has expired, which a new one may mend. */
+const UNAUTHORIZED = 4401;
 
 /** Connects, and keeps connecting, until `close`. */
 export function connectChat(options: ChatClientOptions): ChatClient {
@@ -109,7 +112,26 @@ export function connectChat(options: ChatClientOptions): ChatClient {
   let tries = 0;
   let lastError: ErrorFrame | null = null;
   let heardAt = 0;
-  let retry: ReturnType<typeof setTimeout> | null = null;
+  /** Requests that were refused for now and wait for their turn. */
+  let turns = 0;
+  const timers = new Set<ReturnType<typeof setTimeout>>();
+
+  /** Runs `act` in a while, unless the client is closed before. */
+  const later = (delayMs: number, act: () => void): void => {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      act();
+    }, delayMs);
+    timers.add(timer);
+  };
+
+  /** The same, unless the connection breaks before: what is done at its opening has made up for it. */
+  const laterHere = (delayMs: number, act: () => void): void => {
+    const here = socket;
+    later(delayMs, () => {
+      if (socket === here) act();
+    });
+  };
 
   const enter = (next: ChatState): void => {
     state = next;
@@ -117,7 +139,6 @@ export function connectChat(options: ChatClientOptions): ChatClient {
   };
 
   const connect = async (): Promise<void> => {
-    retry = null;
     enter("connecting");
     const token = (await options.token?.()) ?? guestToken;
     if (state === "closed") return;
@@ -137,7 +158,8 @@ export function connectChat(options: ChatClientOptions): ChatClient {
       take(JSON.parse(String(data)) as ChatServerFrame | ErrorFrame | { type: "pong" });
     });
     opened.addEventListener("close", ({ code }) => {
-      if (socket === opened) broken(FINAL_CLOSES.includes(code));
+      const canRenew = code === UNAUTHORIZED && options.token !== undefined;
+      if (socket === opened) broken(FINAL_CLOSES.includes(code) && !canRenew);
     });
   };
 
@@ -153,17 +175,21 @@ export function connectChat(options: ChatClientOptions): ChatClient {
       room.isAsking = false;
     }
     for (const [ref, request] of requests) {
-      if (request.isKept && !isFinal) continue;
+      if (request.isKept && !isFinal && rooms.has(request.frame.room)) continue;
       requests.delete(ref);
       request.reject(new Error("the connection broke"));
     }
     if (state === "closed") return;
-    if (isFinal) return enter("closed");
+    if (isFinal) {
+      clearInterval(heartbeat);
+      for (const timer of timers) clearTimeout(timer);
+      return enter("closed");
+    }
     enter("waiting");
     const longest = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** tries++);
     const told = lastError?.retry_after_ms ?? 0;
     // Spread out, so that all the clients of a server that restarts do not come at once.
-    retry = setTimeout(connectOrRetry, Math.max(told, longest / 2 + (Math.random() * longest) / 2));
+    later(Math.max(told, longest / 2 + (Math.random() * longest) / 2), connectOrRetry);
   };
 
   const send = (frame: object): void => {
@@ -213,7 +239,8 @@ export function connectChat(options: ChatClientOptions): ChatClient {
 
   const joined = (frame: Fields<"joined">): void => {
     const room = rooms.get(frame.room);
-    if (room === undefined) return send({ type: "leave", room: frame.room, ref: "leave" });
+    // Left since, and maybe entered again: the answer to that is on its way.
+    if (room === undefined || frame.ref !== `join ${room.key}`) return;
     if (!frame.recovered) {
       if (room.place !== null) room.listener.reset?.();
       const first = frame.messages[0]?.offset ?? frame.offset + 1;
@@ -238,12 +265,20 @@ export function connectChat(options: ChatClientOptions): ChatClient {
     const room = rooms.get(frame.room);
     if (room === undefined || frame.ref !== `more ${room.key}`) return answer(frame.ref, frame);
     room.isAsking = false;
+    const [first] = frame.messages;
+    const from = (room.place?.offset ?? 0) + 1;
+    // What a page leaves out is not there any more, and asking again would not bring it.
+    if (first !== undefined && first.offset > from) {
+      skip({ type: "gap", room: frame.room, from, to: first.offset - 1 });
+    }
     for (const message of frame.messages) deliver(message);
     if (frame.more) return askForMore(frame.room, room);
     caught(frame.room, room);
   };
 
   const caught = (name: string, room: JoinedRoom): void => {
+    // After a hole that was filled meanwhile, everything has been asked already.
+    if (room.isIn) return;
     room.isIn = true;
     for (const { frame } of requests.values()) if (frame.room === name) send(frame);
   };
@@ -276,20 +311,29 @@ export function connectChat(options: ChatClientOptions): ChatClient {
   const refused = (frame: ErrorFrame): void => {
     lastError = frame;
     const ref = String(frame.ref);
-    if (ref.startsWith("join ")) {
-      const [name, room] = [...rooms].find(([, one]) => ref === `join ${one.key}`) ?? [];
-      if (name === undefined || room === undefined) return;
-      if (frame.retryable) {
-        setTimeout(() => sendJoin(name, room), frame.retry_after_ms ?? RETRY_MS_MIN);
-        return;
-      }
-      rooms.delete(name);
-      room.listener.left?.(frame);
+    const retryMs = frame.retry_after_ms ?? RETRY_MS_MIN;
+    const [what, key] = ref.split(" ");
+    const [name, room] = [...rooms].find(([, one]) => key === String(one.key)) ?? [];
+    if (name !== undefined && room !== undefined) {
+      const again = (act: () => void): void =>
+        laterHere(retryMs, () => {
+          if (rooms.get(name) === room) act();
+        });
+      if (what === "more") {
+        room.isAsking = false;
+        if (frame.retryable) again(() => askForMore(name, room));
+      } else if (frame.retryable) again(() => sendJoin(name, room));
+      else forget(name, room, frame);
+      return;
     }
     const request = requests.get(ref);
     if (request === undefined) return;
     if (request.isKept && frame.retryable) {
-      setTimeout(() => send(request.frame), frame.retry_after_ms ?? RETRY_MS_MIN);
+      // One after the other: all at once, only the first would be in time.
+      later(retryMs * ++turns, () => turns--);
+      laterHere(retryMs * turns, () => {
+        if (requests.has(ref) && rooms.has(request.frame.room)) send(request.frame);
+      });
       return;
     }
     requests.delete(ref);
@@ -298,14 +342,19 @@ export function connectChat(options: ChatClientOptions): ChatClient {
 
   const expelled = (name: string): void => {
     const room = rooms.get(name);
-    if (room === undefined) return;
+    if (room !== undefined) forget(name, room, lastError);
+  };
+
+  /** Lets go of a room and of what waits for it, which will not be answered any more. */
+  const forget = (name: string, room: JoinedRoom, reason: ErrorFrame | null): void => {
     rooms.delete(name);
+    room.isIn = false;
     for (const [ref, { frame, reject }] of requests) {
       if (frame.room !== name) continue;
       requests.delete(ref);
       reject(new Error("the room was left"));
     }
-    room.listener.left?.(lastError);
+    room.listener.left?.(reason);
   };
 
   const ask = (frame: ChatClientFrame, isKept: boolean): Promise<ChatServerFrame> => {
@@ -313,6 +362,7 @@ export function connectChat(options: ChatClientOptions): ChatClient {
     if (requests.size >= REQUESTS_MAX || state === "closed") {
       return Promise.reject(new Error("too much waits for the connection, or it is closed"));
     }
+    if (!rooms.has(frame.room)) return Promise.reject(new Error("the room was left"));
     return new Promise((resolve, reject) => {
       const request = { frame: { ...frame, ref }, resolve, reject, isKept };
       requests.set(ref, request);
@@ -329,17 +379,18 @@ export function connectChat(options: ChatClientOptions): ChatClient {
     const pinged = socket;
     send({ type: "ping" });
     const pingedAt = Date.now();
-    setTimeout(() => {
+    laterHere(SILENT_MS_MAX, () => {
       // The socket is dead though nobody has said so: it is left behind and a new one made.
-      if (socket !== pinged || heardAt >= pingedAt) return;
+      if (heardAt >= pingedAt) return;
       pinged.close();
       broken(false);
-    }, SILENT_MS_MAX);
+    });
   }, PING_EVERY_MS);
 
   connectOrRetry();
   return {
     join: (name, listener) => {
+      if (rooms.has(name)) throw new Error("this client is in that room already");
       const room: JoinedRoom = { key: ++keys, listener, place: null, isIn: false, isAsking: false };
       rooms.set(name, room);
       if (state === "open") sendJoin(name, room);
@@ -364,8 +415,12 @@ export function connectChat(options: ChatClientOptions): ChatClient {
           return { messages, more };
         },
         leave: () => {
-          if (!rooms.delete(name)) return;
+          if (rooms.get(name) !== room) return;
           send({ type: "leave", room: name, ref: "leave" });
+          if (!room.isIn) return forget(name, room, null);
+          // What was asked before is answered before the room is left.
+          rooms.delete(name);
+          room.isIn = false;
           listener.left?.(null);
         },
       };
@@ -374,8 +429,6 @@ export function connectChat(options: ChatClientOptions): ChatClient {
     user: () => user,
     close: () => {
       if (state === "closed") return;
-      clearInterval(heartbeat);
-      if (retry !== null) clearTimeout(retry);
       const open = socket;
       broken(true);
       open?.close(1000);

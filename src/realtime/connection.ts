@@ -1,9 +1,11 @@
 import type { Static } from "@sinclair/typebox";
 import type { ServerWebSocket } from "bun";
 import { asProblem } from "../http/errors.ts";
+import type { Identity } from "../http/caller.ts";
 import type { Visitor } from "../http/guard.ts";
 import { type Log, errorFields } from "../platform/log.ts";
 import { type RawFrame, commonFrames, createFrameReader, parseFrame, refOf } from "./frames.ts";
+import { Inbox, type InboxOwner } from "./inbox.ts";
 import type { RateLimit } from "./rate.ts";
 import { CLOSE, type CloseCode, type Ref, Refusal, type RefusalCode } from "./refusal.ts";
 
@@ -29,8 +31,6 @@ export interface Connection {
   readonly id: string;
   readonly visitor: Visitor;
   send(frame: object): void;
-  /** Sends a frame that is encoded already. */
-  sendText(text: string): void;
   /** Sends the `error` frame, then closes if the refusal says so. */
   refuse(error: unknown, ref?: Ref): void;
   close(code: CloseCode): void;
@@ -39,43 +39,22 @@ export interface Connection {
   isOpen(): boolean;
 }
 
-/** The gateway's side of a connection. */
-export interface ConnectionControl extends Connection {
-  receive(message: string | Uint8Array): void;
-  /** After the frames before it: `Protocol.drain`, the error frame `draining`, and the close. */
-  drain(): Promise<void>;
-  /** After the frames before it: `Protocol.closed`. */
-  gone(): Promise<void>;
-  /** Looked at once a second: idle, expired and slow sockets are closed. */
-  inspect(): void;
-}
-
-export interface ConnectionDependencies {
-  id: string;
-  visitor: Visitor;
-  open(connection: Connection): Protocol;
-  limits: SocketLimits;
-  verify(token: string): Promise<{ caller: { userId: number }; expiresAt: number | null } | null>;
-  /** How fast text frames may come. */
+/** What all connections of a process have in common. */
+export interface SharedDependencies {
+  verify(token: string): Promise<Identity | null>;
+  /** How fast the text frames of one socket may come, by its id. */
   rate: RateLimit;
+  newId(): string;
   now(): number;
   log: Log;
 }
 
-/** Frames that wait their turn; past either, reading from the socket stops until they are done. */
-const INBOX_FRAMES_MAX = 64;
-const INBOX_BYTES_MAX = 1024 * 1024;
-/** What may still arrive after reading was stopped; past it the client is refused. */
-const INBOX_SLACK_BYTES = 16 * 1024 * 1024;
 /** Bytes sent that the client has not taken; past it the socket is closed with 1013. */
 export const UNSENT_BYTES_MAX = 1024 * 1024;
-
 /** A socket that lives longer is asked to come back; nothing else renews what it was let in with. */
 export const LIFETIME_MS = 86_400_000;
 /** Frames over the rate, one after the other, before the socket is closed. */
 const REFUSED_FRAMES_MAX = 500;
-
-type Turn = () => void | Promise<void>;
 
 /** Frames that every socket answers, whatever its protocol. */
 const commonClientFrames = [commonFrames.Ping, commonFrames.Authenticate];
@@ -87,181 +66,193 @@ function isCommon({ type }: RawFrame): boolean {
 }
 
 /**
- * Gives a socket a bounded inbox in strict order. A frame that is answered at once takes no detour:
- * only while an earlier one is still being worked on do frames wait.
+ * A class, unlike the rest of the house, as are protocols with many sockets: ten thousand idle ones
+ * share its methods, where closures would be made anew for each.
  */
-export function createConnection(
-  socket: ServerWebSocket<unknown>,
-  dependencies: ConnectionDependencies,
-): ConnectionControl {
-  const { id, visitor, limits, verify, rate, now, log } = dependencies;
-  const openedAt = now();
-  let refusedFrames = 0;
-  const inbox: { turn: Turn; bytes: number }[] = [];
-  let inboxBytes = 0;
-  let busy = false;
-  let open = true;
-  let heardAt = now();
-  let expiresAt = visitor.expiresAt;
+export class SocketConnection implements Connection, InboxOwner {
+  readonly id: string;
+  readonly visitor: Visitor;
+  private readonly protocol: Protocol;
+  private readonly inbox: Inbox;
+  private readonly openedAt: number;
+  private heardAt: number;
+  private expiresAt: number | null;
+  private refusedFrames = 0;
+  private open = true;
 
-  const connection: ConnectionControl = {
-    id,
-    visitor,
-    isOpen: () => open,
-    send: (frame) => connection.sendText(JSON.stringify(frame)),
-    sendText: (text) => {
-      if (open) socket.sendText(text);
-    },
-    refuse: (error, ref) => {
-      const refusal = asRefusal(error);
-      if (refusal === null) log.error({ connection: id, ...errorFields(error) }, "a frame failed");
-      const told =
-        refusal ?? new Refusal("internal", "the server could not do this; it was logged");
-      connection.send(told.frame(ref));
-      if (told.extras.close !== undefined) connection.close(told.extras.close);
-    },
-    close: (code) => {
-      if (!open) return;
-      open = false;
-      if (socket.isPaused) socket.resume();
-      socket.close(code);
-    },
-    follow: (topic) => {
-      if (open) socket.subscribe(topic);
-    },
-    unfollow: (topic) => {
-      if (open) socket.unsubscribe(topic);
-    },
-    receive: (message) => {
-      if (!open) return;
-      heardAt = now();
-      const isText = typeof message === "string";
-      const bytes = isText ? message.length : message.byteLength;
-      const bytesMax = isText ? limits.textFrameBytesMax : limits.binaryFrameBytesMax;
-      if (bytes > bytesMax) {
-        const detail = `a ${isText ? "text" : "binary"} frame may have ${bytesMax} bytes`;
-        connection.refuse(new Refusal("frame_too_large", detail, { close: CLOSE.frameTooLarge }));
-        return;
-      }
-      take(isText ? () => text(message) : () => binary(message), bytes);
-    },
-    drain: () =>
-      after(async () => {
-        await protocol.drain();
-        connection.refuse(
-          new Refusal("draining", "the server is stopping; come back", { close: CLOSE.draining }),
-        );
-      }),
-    gone: () => {
-      open = false;
-      // What still waits came before the end and is worked on first.
-      return after(() => protocol.closed());
-    },
-    inspect: () => {
-      if (expiresAt !== null && now() >= expiresAt) {
-        const detail = "the token has expired";
-        connection.refuse(new Refusal("session_expired", detail, { close: CLOSE.unauthorized }));
-      } else if (now() - heardAt > limits.idleMs) {
-        const detail = `nothing was heard for ${limits.idleMs} ms`;
-        connection.refuse(new Refusal("idle_timeout", detail, { close: CLOSE.idle }));
-      } else if (open && socket.getBufferedAmount() > UNSENT_BYTES_MAX) {
-        const detail = "more is unsent than this server holds; come back and recover";
-        connection.refuse(new Refusal("overloaded", detail, { close: CLOSE.slowConsumer }));
-      } else if (now() - openedAt > LIFETIME_MS) {
-        const detail = "this socket has lived long enough; come back";
-        connection.refuse(new Refusal("draining", detail, { close: CLOSE.draining }));
-      }
-    },
-  };
+  constructor(
+    private readonly socket: ServerWebSocket<unknown>,
+    private readonly shared: SharedDependencies,
+    private readonly limits: SocketLimits,
+    visitor: Visitor,
+    openProtocol: (connection: Connection) => Protocol,
+  ) {
+    this.id = shared.newId();
+    this.visitor = visitor;
+    this.openedAt = shared.now();
+    this.heardAt = this.openedAt;
+    this.expiresAt = visitor.expiresAt;
+    this.inbox = new Inbox(this);
+    this.protocol = openProtocol(this);
+  }
 
-  const text = async (message: string): Promise<void> => {
+  isOpen(): boolean {
+    return this.open;
+  }
+
+  send(frame: object): void {
+    if (this.open) this.socket.sendText(JSON.stringify(frame));
+  }
+
+  refuse(error: unknown, ref?: Ref): void {
+    const refusal = asRefusal(error);
+    if (refusal === null) {
+      this.shared.log.error({ connection: this.id, ...errorFields(error) }, "a frame failed");
+    }
+    const told = refusal ?? new Refusal("internal", "the server could not do this; it was logged");
+    this.send(told.frame(ref));
+    if (told.extras.close !== undefined) this.close(told.extras.close);
+  }
+
+  close(code: CloseCode): void {
+    if (!this.open) return;
+    this.open = false;
+    if (this.socket.isPaused) this.socket.resume();
+    this.socket.close(code);
+  }
+
+  follow(topic: string): void {
+    if (this.open) this.socket.subscribe(topic);
+  }
+
+  unfollow(topic: string): void {
+    if (this.open) this.socket.unsubscribe(topic);
+  }
+
+  /** Takes a frame from the wire. */
+  receive(message: string | Uint8Array): void {
+    if (!this.open) return;
+    this.heardAt = this.shared.now();
+    const isText = typeof message === "string";
+    const bytes = isText ? message.length : message.byteLength;
+    const bytesMax = isText ? this.limits.textFrameBytesMax : this.limits.binaryFrameBytesMax;
+    if (bytes > bytesMax) {
+      const detail = `a ${isText ? "text" : "binary"} frame may have ${bytesMax} bytes`;
+      this.refuse(new Refusal("frame_too_large", detail, { close: CLOSE.frameTooLarge }));
+    } else {
+      this.inbox.take(message, bytes);
+    }
+  }
+
+  /** After the frames before it: `Protocol.drain`, the error frame `draining`, and the close. */
+  drain(): Promise<void> {
+    return this.after(async () => {
+      await this.protocol.drain();
+      const detail = "the server is stopping; come back";
+      this.refuse(new Refusal("draining", detail, { close: CLOSE.draining }));
+    });
+  }
+
+  /** The socket is gone. After the frames before it: `Protocol.closed`. */
+  gone(): Promise<void> {
+    this.open = false;
+    return this.after(() => this.protocol.closed());
+  }
+
+  /** Looked at once a second: idle, expired and slow sockets are closed. */
+  inspect(): void {
+    if (!this.open) return;
+    const now = this.shared.now();
+    if (this.expiresAt !== null && now >= this.expiresAt) {
+      const detail = "the token has expired";
+      this.refuse(new Refusal("session_expired", detail, { close: CLOSE.unauthorized }));
+    } else if (now - this.heardAt > this.limits.idleMs) {
+      const detail = `nothing was heard for ${this.limits.idleMs} ms`;
+      this.refuse(new Refusal("idle_timeout", detail, { close: CLOSE.idle }));
+    } else if (this.socket.getBufferedAmount() > UNSENT_BYTES_MAX) {
+      const detail = "more is unsent than this server holds; come back and recover";
+      this.refuse(new Refusal("overloaded", detail, { close: CLOSE.slowConsumer }));
+    } else if (now - this.openedAt > LIFETIME_MS) {
+      const detail = "this socket has lived long enough; come back";
+      this.refuse(new Refusal("draining", detail, { close: CLOSE.draining }));
+    }
+  }
+
+  // The inbox's side.
+
+  async work(message: string | Uint8Array): Promise<void> {
+    if (typeof message === "string") return this.workText(message);
+    try {
+      await this.protocol.binary(message);
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  pause(): void {
+    if (this.open) this.socket.pause();
+  }
+
+  resume(): void {
+    if (this.open && this.socket.isPaused) this.socket.resume();
+  }
+
+  overflow(): void {
+    const detail = "more frames wait than this server holds";
+    this.refuse(new Refusal("overloaded", detail, { close: CLOSE.bufferLimit }));
+  }
+
+  private async workText(message: string): Promise<void> {
     let ref: Ref | undefined;
     try {
       const frame = parseFrame(message);
       ref = refOf(frame);
-      checkRate();
-      if (isCommon(frame)) await answer(readCommon(frame));
-      else await protocol.frame(frame);
+      this.checkRate();
+      if (isCommon(frame)) await this.answer(readCommon(frame));
+      else await this.protocol.frame(frame);
     } catch (error) {
-      connection.refuse(error, ref);
+      this.refuse(error, ref);
     }
-  };
+  }
 
-  const checkRate = (): void => {
-    const retryAfterMs = rate.take(id);
+  private checkRate(): void {
+    const retryAfterMs = this.shared.rate.take(this.id);
     if (retryAfterMs === 0) {
-      refusedFrames = 0;
+      this.refusedFrames = 0;
       return;
     }
-    const isFlood = ++refusedFrames > REFUSED_FRAMES_MAX;
+    const isFlood = ++this.refusedFrames > REFUSED_FRAMES_MAX;
     throw new Refusal("rate_limited", "frames come faster than the limit", {
       retryAfterMs,
       ...(isFlood ? { close: CLOSE.rate } : {}),
     });
-  };
+  }
 
-  const binary = async (bytes: Uint8Array): Promise<void> => {
-    try {
-      await protocol.binary(bytes);
-    } catch (error) {
-      connection.refuse(error);
-    }
-  };
-
-  const answer = async (frame: CommonFrame): Promise<void> => {
+  private async answer(frame: CommonFrame): Promise<void> {
     const { type, ref } = frame;
-    if (type === "ping") return connection.send({ type: "pong", ...withRef(ref) });
-    await authenticate(frame.token, ref);
-  };
-
-  const authenticate = async (token: string, ref: Ref | undefined): Promise<void> => {
-    const identity = await verify(token);
-    if (identity === null)
+    if (type === "ping") return this.send({ type: "pong", ...withRef(ref) });
+    const identity = await this.shared.verify(frame.token);
+    if (identity === null) {
       throw new Refusal("unauthorized", "the token is not valid or has expired");
-    if (identity.caller.userId !== visitor.caller.userId) {
+    }
+    if (identity.caller.userId !== this.visitor.caller.userId) {
       throw new Refusal("forbidden", "the token belongs to another user");
     }
-    expiresAt = identity.expiresAt;
-    connection.send({ type: "authenticated", expires_at: expiresAt, ...withRef(ref) });
-  };
+    this.expiresAt = identity.expiresAt;
+    this.send({ type: "authenticated", expires_at: this.expiresAt, ...withRef(ref) });
+  }
 
-  const take = (turn: Turn, bytes: number): void => {
-    inbox.push({ turn, bytes });
-    inboxBytes += bytes;
-    if (!busy) void work();
-    if (inbox.length > INBOX_FRAMES_MAX || inboxBytes > INBOX_BYTES_MAX) socket.pause();
-    if (inboxBytes > INBOX_SLACK_BYTES) {
-      const detail = "more frames wait than this server holds";
-      connection.refuse(new Refusal("overloaded", detail, { close: CLOSE.bufferLimit }));
-    }
-  };
-
-  /** Never rejects: each turn handles its own errors. */
-  const work = async (): Promise<void> => {
-    busy = true;
-    for (let next = inbox.shift(); next !== undefined; next = inbox.shift()) {
-      inboxBytes -= next.bytes;
-      const pending = next.turn();
-      if (pending instanceof Promise) await pending;
-      if (open && socket.isPaused && inbox.length < INBOX_FRAMES_MAX / 2) socket.resume();
-    }
-    busy = false;
-  };
-
-  const after = (turn: () => void | Promise<void>): Promise<void> =>
-    new Promise((resolve) => {
-      take(async () => {
-        try {
-          await turn();
-        } catch (error) {
-          log.error({ connection: id, ...errorFields(error) }, "a socket did not end cleanly");
-        }
-        resolve();
-      }, 0);
+  /** Does something when all frames before it are done. Never rejects. */
+  private after(turn: () => void | Promise<void>): Promise<void> {
+    return this.inbox.after(async () => {
+      try {
+        await turn();
+      } catch (error) {
+        const fields = { connection: this.id, ...errorFields(error) };
+        this.shared.log.error(fields, "a socket did not end cleanly");
+      }
     });
-
-  const protocol = dependencies.open(connection);
-  return connection;
+  }
 }
 
 export function withRef(ref: Ref | undefined): { ref?: Ref } {

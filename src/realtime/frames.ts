@@ -99,7 +99,8 @@ export function parseFrame(text: string): RawFrame {
 /** A frame's `ref` where it has a usable one, to echo it even if the rest is wrong. */
 export function refOf(frame: RawFrame): Ref | undefined {
   const { ref } = frame;
-  return typeof ref === "number" || (typeof ref === "string" && ref.length <= 64) ? ref : undefined;
+  if (typeof ref === "number") return Number.isInteger(ref) ? ref : undefined;
+  return typeof ref === "string" && ref.length <= 64 ? ref : undefined;
 }
 
 export interface SocketDescription {

@@ -6,12 +6,11 @@ import type { Log } from "../platform/log.ts";
 import { type Rate, UNLIMITED, createRateLimit } from "./rate.ts";
 import {
   type Connection,
-  type ConnectionControl,
   LIFETIME_MS,
   type Protocol,
   type SocketLimits,
+  SocketConnection,
   UNSENT_BYTES_MAX,
-  createConnection,
 } from "./connection.ts";
 
 /** What a route hands to the socket it opens. */
@@ -22,9 +21,9 @@ export interface Door {
 
 /** Travels with the upgrade. */
 export interface SocketData {
-  door: Door;
-  visitor: Visitor;
-  connection: ConnectionControl | null;
+  /** Gone once it was gone through: it would keep the whole request in memory. */
+  entry: { door: Door; visitor: Visitor } | null;
+  connection: SocketConnection | null;
 }
 
 export interface Gateway {
@@ -64,7 +63,15 @@ const PEER_SILENT_S = 60;
 
 /** Owns every open socket of the process. */
 export function createGateway({ tokens, frames, now, newId, log }: GatewayDependencies): Gateway {
-  const open = new Set<ConnectionControl>();
+  const shared = {
+    verify: (token: string) => tokens.verify(token),
+    // One for all sockets: an idle one costs nothing.
+    rate: frames === null ? UNLIMITED : createRateLimit(frames, now),
+    newId,
+    now,
+    log,
+  };
+  const open = new Set<SocketConnection>();
   let draining = false;
   const inspection = setInterval(() => {
     for (const connection of open) connection.inspect();
@@ -82,7 +89,7 @@ export function createGateway({ tokens, frames, now, newId, log }: GatewayDepend
           retryAfterMs: 5_000,
         });
       }
-      const data: SocketData = { door, visitor, connection: null };
+      const data: SocketData = { entry: { door, visitor }, connection: null };
       const offered = request.headers.get("sec-websocket-protocol")?.split(",") ?? [];
       const isOurs = offered.some((one) => one.trim() === SUBPROTOCOL);
       // Empty rather than absent: Bun would answer with the first one offered, maybe a token.
@@ -98,17 +105,13 @@ export function createGateway({ tokens, frames, now, newId, log }: GatewayDepend
       sendPings: true,
       perMessageDeflate: false,
       open: (socket: ServerWebSocket<SocketData>) => {
-        const { door, visitor } = socket.data;
-        const connection = createConnection(socket, {
-          id: newId(),
-          visitor,
-          open: (one) => door.open(one),
-          limits: door.limits,
-          verify: (token) => tokens.verify(token),
-          rate: frames === null ? UNLIMITED : createRateLimit(frames, now),
-          now,
-          log,
-        });
+        const { entry } = socket.data;
+        if (entry === null) return;
+        const { door, visitor } = entry;
+        socket.data.entry = null;
+        const connection = new SocketConnection(socket, shared, door.limits, visitor, (one) =>
+          door.open(one),
+        );
         socket.data.connection = connection;
         open.add(connection);
       },

@@ -32,9 +32,11 @@ export type RecognitionEvent =
 export interface Recognition {
   info: EngineInfo;
   ready(): boolean;
+  /** Resolves when the model is loaded. Rejects when that has failed several times. */
+  loaded(): Promise<void>;
   /** Throws `RecognitionFull` when no worker can take another stream. */
   open(format: AudioFormat, tell: (event: RecognitionEvent) => void): RecognitionStream;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** The sound of one speaker. */
@@ -62,6 +64,10 @@ export interface RecognitionDependencies {
 
 /** Streams of one worker; each keeps its recogniser's memory, and all share the worker's time. */
 const STREAMS_PER_WORKER_MAX = 100;
+/** A stop waits so long for a model that is being loaded. */
+const LOADING_MS_MAX = 5_000;
+/** After so many failures whoever waits for the model is told; loading goes on being tried. */
+const LOAD_FAILURES_MAX = 3;
 
 interface Member {
   thread: Thread<ToSpeechWorker>;
@@ -76,6 +82,10 @@ export function createRecognition(dependencies: RecognitionDependencies): Recogn
   let streams = 0;
   let model: number | null = null;
   let loader: Member | null = null;
+  let loadFailures = 0;
+  const loading = Promise.withResolvers<void>();
+  // Most owners ask `ready` and never wait for this.
+  loading.promise.catch(() => {});
 
   const load = (): void => {
     for (const member of members) {
@@ -95,6 +105,7 @@ export function createRecognition(dependencies: RecognitionDependencies): Recogn
         log.info({ engine: info.engine, model: info.model }, "the speech model is loaded");
       model = message.model;
       loader = null;
+      loading.resolve();
       return load();
     }
     const tell = member.streams.get(message.stream);
@@ -105,7 +116,12 @@ export function createRecognition(dependencies: RecognitionDependencies): Recogn
 
   const bury = (member: Member): void => {
     member.isLoaded = false;
-    if (loader === member) loader = null;
+    if (loader === member) {
+      loader = null;
+      if (++loadFailures === LOAD_FAILURES_MAX) {
+        loading.reject(new Error("the speech model could not be loaded"));
+      }
+    }
     const lost = [...member.streams.values()];
     member.streams.clear();
     for (const tell of lost) tell({ type: "failed" });
@@ -130,6 +146,7 @@ export function createRecognition(dependencies: RecognitionDependencies): Recogn
   return {
     info,
     ready: () => members.some((member) => member.isLoaded),
+    loaded: () => loading.promise,
     open: (format, tell) => {
       const member = members
         .filter((one) => one.isLoaded && one.streams.size < STREAMS_PER_WORKER_MAX)
@@ -151,7 +168,9 @@ export function createRecognition(dependencies: RecognitionDependencies): Recogn
         },
       };
     },
-    close: () => {
+    close: async () => {
+      // A worker that is ended while it loads would leave its temporary folder behind.
+      if (loader !== null) await Promise.race([loading.promise, Bun.sleep(LOADING_MS_MAX)]);
       for (const member of members) member.thread.stop();
     },
   };

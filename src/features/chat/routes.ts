@@ -4,11 +4,13 @@ import { Problem, problemSchema } from "../../http/problem.ts";
 import type { Fanout } from "../../realtime/fanout.ts";
 import { socketDetail } from "../../realtime/frames.ts";
 import type { Gateway } from "../../realtime/gateway.ts";
-import { messageJson, openEarshotChat } from "./dialects/earshot.ts";
+import { EarshotChat, messageJson } from "./dialects/earshot.ts";
 import {
   type ChatLive,
   type ChatMessage,
   HISTORY_MESSAGES_MAX,
+  MESSAGE_CHARACTERS_MAX,
+  ROOMS_PER_SOCKET_MAX,
   type Room,
   chatClientFrames,
   chatFrames,
@@ -62,13 +64,19 @@ const refused = {
 };
 
 function socketRoute({ guard, gateway, service, fanout }: ChatRoutesDependencies) {
+  const limits = {
+    text_characters: MESSAGE_CHARACTERS_MAX,
+    history_messages: HISTORY_MESSAGES_MAX,
+    rooms: ROOMS_PER_SOCKET_MAX,
+    ...gateway.announced(LIMITS),
+  };
+  const shared = { service, fanout, limits };
   return new Elysia({ name: "chat-socket" }).use(guard).get(
     "/v1/ws/chat",
     ({ request, server, visitor, query: { room } }) =>
       gateway.upgrade(request, server, visitor, {
         limits: LIMITS,
-        open: (connection) =>
-          openEarshotChat(connection, { service, fanout, limits: gateway.announced(LIMITS) }, room),
+        open: (connection) => new EarshotChat(connection, shared, room),
       }),
     {
       signedIn: true,

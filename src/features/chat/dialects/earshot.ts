@@ -1,17 +1,16 @@
+import type { Caller } from "../../../http/caller.ts";
 import { type Connection, type Protocol, withRef } from "../../../realtime/connection.ts";
 import type { Encoding, Fanout } from "../../../realtime/fanout.ts";
-import { createFrameReader } from "../../../realtime/frames.ts";
+import { type RawFrame, createFrameReader } from "../../../realtime/frames.ts";
 import { type Ref, Refusal } from "../../../realtime/refusal.ts";
 import {
   type ChatClientFrame,
   type ChatLive,
   type ChatMessage,
-  HISTORY_MESSAGES_MAX,
-  MESSAGE_CHARACTERS_MAX,
   ROOMS_PER_SOCKET_MAX,
   chatClientFrames,
 } from "../model.ts";
-import type { ChatService, HistoryPage, Seat } from "../service.ts";
+import type { ChatService, JoinedRoom, Seat } from "../service.ts";
 
 /** The name of this dialect's topics. */
 export const EARSHOT = "earshot";
@@ -26,152 +25,173 @@ export const earshotEncoding: Encoding<ChatMessage, ChatLive> = {
 export interface EarshotChatDependencies {
   service: ChatService;
   fanout: Fanout<ChatMessage, ChatLive>;
-  /** What `welcome` announces beside the chat's own limits. */
+  /** What `welcome` announces. */
   limits: Record<string, number>;
-}
-
-/** A room this socket is in; one that is behind gets live messages once it has caught up. */
-interface Place {
-  seat: Seat;
-  isBehind: boolean;
 }
 
 const readFrame = createFrameReader(chatClientFrames);
 
-/** The chat protocol of `/v1/ws/chat`. `firstRoom` is joined at once. */
-export function openEarshotChat(
-  connection: Connection,
-  { service, fanout, limits }: EarshotChatDependencies,
-  firstRoom: string | undefined,
-): Protocol {
-  const { caller, guestToken, expiresAt } = connection.visitor;
-  const places = new Map<string, Place>();
+/** A room one socket is in; one that is behind gets live messages once it has caught up. */
+class RoomSeat implements Seat {
+  isBehind = true;
 
-  const follow = (room: string, place: Place): void => {
-    place.isBehind = false;
-    connection.follow(fanout.topic(room, EARSHOT));
-  };
+  constructor(
+    private readonly chat: EarshotChat,
+    readonly room: string,
+    readonly caller: Caller,
+    private readonly ref: Ref | undefined,
+  ) {}
 
-  const join = async ({ room, after, ref }: ChatClientFrame & { type: "join" }): Promise<void> => {
-    if (places.has(room)) throw new Refusal("bad_request", "this socket is in that room already");
-    if (places.size >= ROOMS_PER_SOCKET_MAX) {
-      throw new Refusal("bad_request", `a socket may be in ${ROOMS_PER_SOCKET_MAX} rooms`);
-    }
-    const seat: Seat = {
-      caller,
-      joined: ({ place: reached, messages, ...rest }) => {
-        const place = { seat, isBehind: true };
-        places.set(room, place);
-        if (!rest.more) follow(room, place);
-        const list = messages.map((message) => frameOf(room, message));
-        connection.send({
-          type: "joined",
-          room,
-          ...reached,
-          ...rest,
-          messages: list,
-          ...withRef(ref),
-        });
-      },
-      expelled: () => {
-        connection.refuse(new Refusal("forbidden", "you were sent out of the room"));
-        connection.send({ type: "left", room });
-        leave(room).catch((error: unknown) => connection.refuse(error));
-      },
-    };
-    await service.join(seat, room, after ?? null);
-  };
+  joined(joined: JoinedRoom): void {
+    this.chat.seated(this, joined, this.ref);
+  }
 
-  const leave = async (room: string): Promise<void> => {
-    const place = places.get(room);
-    if (place === undefined) return;
-    places.delete(room);
-    connection.unfollow(fanout.topic(room, EARSHOT));
-    await service.leave(place.seat, room);
-  };
+  expelled(): void {
+    this.chat.expelled(this);
+  }
+}
 
-  const placeIn = (room: string): Place => {
-    const place = places.get(room);
-    if (place === undefined) throw new Refusal("not_found", "join the room first");
-    return place;
-  };
+/** The chat protocol of `/v1/ws/chat`; a class, since there is one for each idle socket. */
+export class EarshotChat implements Protocol {
+  private readonly seats = new Map<string, RoomSeat>();
+  private joining: Promise<void> | null = null;
 
-  const history = (frame: ChatClientFrame & { type: "history" }): Promise<void> => {
-    const { room, after, before, limit, ref } = frame;
-    const place = placeIn(room);
-    return service.history(caller, room, { after, before, limit }, (page: HistoryPage) => {
-      if (place.isBehind && after !== undefined && !page.more && places.has(room)) {
-        follow(room, place);
-      }
-      const list = page.messages.map((message) => frameOf(room, message));
-      connection.send({ type: "history", room, ...page, messages: list, ...withRef(ref) });
+  /** `firstRoom` is joined at once. */
+  constructor(
+    private readonly connection: Connection,
+    private readonly shared: EarshotChatDependencies,
+    firstRoom: string | undefined,
+  ) {
+    const { caller, guestToken, expiresAt } = connection.visitor;
+    connection.send({
+      type: "welcome",
+      session_id: connection.id,
+      user: { id: caller.userId, name: caller.name },
+      ...(guestToken === null ? {} : { guest_token: guestToken }),
+      limits: shared.limits,
+      ...(expiresAt === null ? {} : { expires_at: expiresAt }),
     });
-  };
+    // Joined as if the client had asked, so that a wrong name is answered in the same way.
+    if (firstRoom !== undefined) this.joining = this.joinFirst(firstRoom);
+  }
 
-  const sent = (room: string, { clientId, id, offset }: ChatMessage, ref: Ref | undefined): void =>
-    connection.send({ type: "sent", client_id: clientId, room, id, offset, ...withRef(ref) });
+  async frame(raw: RawFrame): Promise<void> {
+    if (this.joining !== null) await this.joining;
+    await this.take(readFrame(raw));
+  }
 
-  const take = async (frame: ChatClientFrame): Promise<void> => {
-    if (frame.type === "join") return join(frame);
-    if (frame.type === "history") return history(frame);
+  binary(): void {
+    throw new Refusal("bad_request", "the chat socket takes text frames only");
+  }
+
+  drain(): void {}
+
+  async closed(): Promise<void> {
+    await this.joining;
+    for (const seat of this.seats.values()) await this.leave(seat);
+  }
+
+  /** Runs in the moment in which the room was read, so that live messages continue it. */
+  seated(seat: RoomSeat, { place, messages, ...rest }: JoinedRoom, ref: Ref | undefined): void {
+    const { room } = seat;
+    this.seats.set(room, seat);
+    if (!rest.more) this.follow(seat);
+    const list = messages.map((message) => frameOf(room, message));
+    this.connection.send({
+      type: "joined",
+      room,
+      ...place,
+      ...rest,
+      messages: list,
+      ...withRef(ref),
+    });
+  }
+
+  expelled(seat: RoomSeat): void {
+    this.connection.refuse(new Refusal("forbidden", "you were sent out of the room"));
+    this.connection.send({ type: "left", room: seat.room });
+    this.leave(seat).catch((error: unknown) => this.connection.refuse(error));
+  }
+
+  private async joinFirst(room: string): Promise<void> {
+    try {
+      await this.join({ type: "join", room });
+    } catch (error) {
+      this.connection.refuse(error);
+    }
+    this.joining = null;
+  }
+
+  private async take(frame: ChatClientFrame): Promise<void> {
+    if (frame.type === "join") return this.join(frame);
+    const { service } = this.shared;
+    const { caller } = this.connection.visitor;
     const { room, ref } = frame;
-    placeIn(room);
+    const seat = this.seatIn(room);
     switch (frame.type) {
       case "leave":
-        await leave(room);
-        return connection.send({ type: "left", room, ...withRef(ref) });
+        await this.leave(seat);
+        return this.connection.send({ type: "left", room, ...withRef(ref) });
       case "say": {
         const saying = { clientId: frame.client_id, text: frame.text, kind: "text" } as const;
-        return sent(room, await service.say(caller, room, saying), ref);
+        return this.sent(room, await service.say(caller, room, saying), ref);
       }
       case "edit":
-        return sent(room, await service.edit(caller, room, frame.id, frame.text), ref);
+        return this.sent(room, await service.edit(caller, room, frame.id, frame.text), ref);
       case "remove":
-        return sent(room, await service.remove(caller, room, frame.id), ref);
+        return this.sent(room, await service.remove(caller, room, frame.id), ref);
       case "typing":
         return service.typing(caller, room);
       case "read":
         return service.read(caller, room, frame.offset);
+      case "history":
+        return this.history(frame, seat);
     }
-  };
+  }
 
-  connection.send({
-    type: "welcome",
-    session_id: connection.id,
-    user: { id: caller.userId, name: caller.name },
-    ...(guestToken === null ? {} : { guest_token: guestToken }),
-    limits: {
-      text_characters: MESSAGE_CHARACTERS_MAX,
-      history_messages: HISTORY_MESSAGES_MAX,
-      rooms: ROOMS_PER_SOCKET_MAX,
-      ...limits,
-    },
-    ...(expiresAt === null ? {} : { expires_at: expiresAt }),
-  });
+  private async join({ room, after, ref }: ChatClientFrame & { type: "join" }): Promise<void> {
+    if (this.seats.has(room)) {
+      throw new Refusal("bad_request", "this socket is in that room already");
+    }
+    if (this.seats.size >= ROOMS_PER_SOCKET_MAX) {
+      throw new Refusal("bad_request", `a socket may be in ${ROOMS_PER_SOCKET_MAX} rooms`);
+    }
+    const seat = new RoomSeat(this, room, this.connection.visitor.caller, ref);
+    await this.shared.service.join(seat, room, after ?? null);
+  }
 
-  // Joined as if the client had asked, so that a wrong name is answered in the same way.
-  let joining =
-    firstRoom === undefined
-      ? null
-      : join({ type: "join", room: firstRoom }).catch((error: unknown) => connection.refuse(error));
+  private async leave(seat: RoomSeat): Promise<void> {
+    if (this.seats.get(seat.room) !== seat) return;
+    this.seats.delete(seat.room);
+    this.connection.unfollow(this.shared.fanout.topic(seat.room, EARSHOT));
+    await this.shared.service.leave(seat, seat.room);
+  }
 
-  return {
-    frame: async (raw) => {
-      if (joining !== null) {
-        await joining;
-        joining = null;
-      }
-      await take(readFrame(raw));
-    },
-    binary: () => {
-      throw new Refusal("bad_request", "the chat socket takes text frames only");
-    },
-    drain: () => {},
-    closed: async () => {
-      await joining;
-      for (const room of places.keys()) await leave(room);
-    },
-  };
+  private history(frame: ChatClientFrame & { type: "history" }, seat: RoomSeat): Promise<void> {
+    const { room, after, before, limit, ref } = frame;
+    const { service } = this.shared;
+    return service.history(seat.caller, room, { after, before, limit }, (page) => {
+      const isCurrent = this.seats.get(room) === seat;
+      if (seat.isBehind && after !== undefined && !page.more && isCurrent) this.follow(seat);
+      const list = page.messages.map((message) => frameOf(room, message));
+      this.connection.send({ type: "history", room, ...page, messages: list, ...withRef(ref) });
+    });
+  }
+
+  private follow(seat: RoomSeat): void {
+    seat.isBehind = false;
+    this.connection.follow(this.shared.fanout.topic(seat.room, EARSHOT));
+  }
+
+  private seatIn(room: string): RoomSeat {
+    const seat = this.seats.get(room);
+    if (seat === undefined) throw new Refusal("not_found", "join the room first");
+    return seat;
+  }
+
+  private sent(room: string, { clientId, id, offset }: ChatMessage, ref: Ref | undefined): void {
+    this.connection.send({ type: "sent", client_id: clientId, room, id, offset, ...withRef(ref) });
+  }
 }
 
 function frameOf(room: string, message: ChatMessage): object {
