@@ -123,6 +123,8 @@ describe("the server", () => {
     await socket.next("partial");
     server.signal("SIGTERM");
     await until(() => server.output().includes('"msg":"stopping"'));
+    // Two that come together are one, passed on twice.
+    await Bun.sleep(100);
     server.signal("SIGTERM");
     expect(await server.exited).toBe(1);
     expect(server.output()).not.toContain('"msg":"stopped"');
