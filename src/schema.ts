@@ -109,7 +109,12 @@ export const room_members = sqliteTable(
     status: text({ enum: ["invited", "removed"] }).notNull(),
     at: integer().notNull(),
   },
-  (table) => [primaryKey({ columns: [table.room_id, table.user_id] })],
+  (table) => [
+    primaryKey({ columns: [table.room_id, table.user_id] }),
+    index("room_members_removed")
+      .on(table.at)
+      .where(sql`${table.status} = 'removed'`),
+  ],
 );
 
 /** How far each user has read in each room. */

@@ -93,6 +93,8 @@ const RETRY_MS_MAX = 10_000;
 const PING_EVERY_MS = 20_000;
 /** A connection that says nothing for so long after a ping is given up. */
 const SILENT_MS_MAX = 10_000;
+/** A guest's token that a healthy server has refused so often is thrown away. */
+const REFUSED_GUEST_MAX = 3;
 /** Requests that may wait for a connection; past it they are refused. */
 const REQUESTS_MAX = 1_000;
 /** After these there is no use in coming back as the same. */
@@ -108,6 +110,7 @@ export function connectChat(options: ChatClientOptions): ChatClient {
   let state: ChatState = "connecting";
   let user: User | null = null;
   let guestToken: string | null = null;
+  let refusedGuest = 0;
   let keys = 0;
   let tries = 0;
   let lastError: ErrorFrame | null = null;
@@ -152,6 +155,11 @@ export function connectChat(options: ChatClientOptions): ChatClient {
     const protocols = token === null ? ["earshot.v1"] : ["earshot.v1", `bearer.${token}`];
     const opened = new WebSocket(address, protocols);
     socket = opened;
+    let wasOpen = false;
+    opened.addEventListener("open", () => {
+      wasOpen = true;
+      refusedGuest = 0;
+    });
     opened.addEventListener("message", ({ data }) => {
       if (socket !== opened) return;
       heardAt = Date.now();
@@ -160,7 +168,21 @@ export function connectChat(options: ChatClientOptions): ChatClient {
     opened.addEventListener("close", ({ code }) => {
       const canRenew = code === UNAUTHORIZED && options.token !== undefined;
       if (socket === opened) broken(FINAL_CLOSES.includes(code) && !canRenew);
+      if (token !== null && token === guestToken && !wasOpen) void doubtGuestToken();
     });
+  };
+
+  /**
+   * A browser does not say why a socket was refused. When the server is there all the same, it no
+   * longer knows this guest, who comes in as a new one.
+   */
+  const doubtGuestToken = async (): Promise<void> => {
+    const health = new URL("/healthz", options.url.replace(/^ws/, "http"));
+    const isThere = await fetch(health).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isThere && ++refusedGuest >= REFUSED_GUEST_MAX) guestToken = null;
   };
 
   const connectOrRetry = (): void => {

@@ -53,7 +53,7 @@ export interface SharedDependencies {
 export const UNSENT_BYTES_MAX = 1024 * 1024;
 /** A socket that lives longer is asked to come back; nothing else renews what it was let in with. */
 export const LIFETIME_MS = 86_400_000;
-/** Frames over the rate, one after the other, before the socket is closed. */
+/** Frames over the rate, less those within it, before the socket is closed. */
 const REFUSED_FRAMES_MAX = 500;
 
 /** Frames that every socket answers, whatever its protocol. */
@@ -218,7 +218,8 @@ export class SocketConnection implements Connection, InboxOwner {
   private checkRate(): void {
     const retryAfterMs = this.shared.rate.take(this.id);
     if (retryAfterMs === 0) {
-      this.refusedFrames = 0;
+      // One that is in time makes up for one that was not; a flood has one in between as well.
+      this.refusedFrames = Math.max(0, this.refusedFrames - 1);
       return;
     }
     const isFlood = ++this.refusedFrames > REFUSED_FRAMES_MAX;

@@ -33,6 +33,8 @@ export interface FanoutDependencies<Event extends RoomEvent, Live> {
   refine(room: string, live: Live): Live | null;
   /** Runs when other processes may have said something that was not heard here. */
   onMissed(room: string): void;
+  /** Runs when another process has written something. Must not reject. */
+  onChanged?(): void;
   /** Whether another process has written to the database since it was last asked. */
   changedElsewhere(): boolean;
   /** Repeats `run` until the answer is called; by a timer, unless a test brings its own clock. */
@@ -89,6 +91,8 @@ export function createFanout<Event extends RoomEvent, Live>(
 ): Fanout<Event, Live> {
   const { bus, log, roomLog, encodings, publish, refine, every = repeat } = dependencies;
   const rooms = new Map<string, OpenRoom>();
+  /** A read failed; the next look at the database is for everything, changed or not. */
+  let mustLook = false;
 
   const channel = (room: string): string => `room:${room}`;
   const topic = (room: string, encoding: string): string => `${encoding}|${room}`;
@@ -146,6 +150,7 @@ export function createFanout<Event extends RoomEvent, Live>(
       }
     } catch (error) {
       // The next event, or the next look at the database, tries again.
+      mustLook = true;
       log.error(errorFields(error), "a hole in a room could not be filled yet");
     } finally {
       room.filling = false;
@@ -156,6 +161,7 @@ export function createFanout<Event extends RoomEvent, Live>(
     try {
       room.head = Math.max(room.head, await roomLog.head(name));
     } catch (error) {
+      mustLook = true;
       log.error(errorFields(error), "a room's newest message could not be read");
     }
     await fill(name, room);
@@ -190,7 +196,10 @@ export function createFanout<Event extends RoomEvent, Live>(
   };
 
   const stopLooking = every(CHANGES_EVERY_MS, () => {
-    if (rooms.size > 0 && dependencies.changedElsewhere()) catchUpAll();
+    if (rooms.size === 0 || !(dependencies.changedElsewhere() || mustLook)) return;
+    mustLook = false;
+    catchUpAll();
+    dependencies.onChanged?.();
   });
   bus.onMissed(() => {
     catchUpAll();

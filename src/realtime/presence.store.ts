@@ -21,6 +21,8 @@ export interface PresenceStoreDependencies {
 }
 
 const PROCESSES = "earshot:processes";
+/** A process that ended without a word is forgotten after so many leases. */
+const FORGET_AFTER_LEASES = 10;
 /** A room that nobody has entered for so long is forgotten even if it was never left. */
 const ROOM_MS_MAX = 86_400_000;
 
@@ -34,6 +36,7 @@ export function createPresenceStore(dependencies: PresenceStoreDependencies): Pr
   const key = (room: string): string => `earshot:presence:${room}`;
   const renew = async (): Promise<void> => {
     await redis.zAdd(PROCESSES, { score: now() + leaseMs, value: processId });
+    await redis.zRemRangeByScore(PROCESSES, "-inf", now() - FORGET_AFTER_LEASES * leaseMs);
   };
   const living = async (): Promise<Set<string>> =>
     new Set(await redis.zRangeByScore(PROCESSES, now(), "+inf"));

@@ -74,6 +74,8 @@ export interface ChatService {
     query: HistoryQuery,
     answer: (page: HistoryPage) => void,
   ): Promise<void>;
+  /** Shows out who was sent out by another process whose word did not arrive. Never rejects. */
+  recheck(): Promise<void>;
   /** What this process's sockets are to see of something that is not kept; null for nothing. */
   hear(room: string, live: ChatLive): ChatLive | null;
 }
@@ -90,9 +92,13 @@ export interface ChatServiceDependencies {
   log: Log;
 }
 
+/** Clocks and commits of several processes are not one. */
+const RECHECK_OVERLAP_MS = 10_000;
+
 export function createChatService(dependencies: ChatServiceDependencies): ChatService {
   const { store, rooms, fanout, presence, speaking, newId, now, log } = dependencies;
   const seats = new Map<string, Set<Seat>>();
+  let recheckedAt = now();
 
   /**
    * Messages after `offset` up to what this process's sockets have been sent, so that the live ones
@@ -173,6 +179,12 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
     return message;
   };
 
+  const expel = (room: string, userId: number): void => {
+    for (const seat of seats.get(room) ?? []) {
+      if (seat.caller.userId === userId) seat.expelled(room);
+    }
+  };
+
   const leave = async (seat: Seat, room: string): Promise<void> => {
     const there = seats.get(room);
     if (there?.delete(seat) !== true) return;
@@ -190,6 +202,8 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
       seats.set(room, there.add(seat));
       try {
         await presence.join(room, memberOf(seat.caller));
+        // Again, now that this seat would hear of it: its user may have been sent out meanwhile.
+        await rooms.checkMayEnter(seat.caller, room);
         await answerJoin(seat, room, after);
       } catch (error) {
         await leave(seat, room);
@@ -198,6 +212,8 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
     },
     say: async (caller, room, { clientId, text, kind }) => {
       checkText(text);
+      if (!clientId.isWellFormed())
+        throw new Problem("invalid", "client_id must be whole characters");
       speak(caller);
       await rooms.checkMayEnter(caller, room);
       const said = { clientId, user: memberOf(caller), kind, text, at: now() };
@@ -232,6 +248,16 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
       const messages = await store.before(room, before ?? head + 1, limit);
       answer({ epoch, messages, more: (messages[0]?.offset ?? 1) > 1 });
     },
+    recheck: async () => {
+      const since = recheckedAt - RECHECK_OVERLAP_MS;
+      try {
+        const startedAt = now();
+        for (const { room, userId } of await store.removedSince(since)) expel(room, userId);
+        recheckedAt = startedAt;
+      } catch (error) {
+        log.error(errorFields(error), "who was sent out could not be read yet");
+      }
+    },
     hear: (room, live) => {
       switch (live.kind) {
         case "presence": {
@@ -239,9 +265,7 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
           return change === null ? null : { kind: "presence", change };
         }
         case "expelled":
-          for (const seat of seats.get(room) ?? []) {
-            if (seat.caller.userId === live.userId) seat.expelled(room);
-          }
+          expel(room, live.userId);
           return null;
         case "typing":
         case "caption":
@@ -260,5 +284,6 @@ function checkText(text: string): void {
   if (text.length > MESSAGE_CHARACTERS_MAX && [...text].length > MESSAGE_CHARACTERS_MAX) {
     throw new Problem("invalid", `text may have ${MESSAGE_CHARACTERS_MAX} characters`);
   }
+  if (!text.isWellFormed()) throw new Problem("invalid", "text must be whole characters");
   if (text.trim() === "") throw new Problem("invalid", "text must not be empty");
 }

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, ne, or, sql } from "drizzle-orm";
 import { Problem } from "../../http/problem.ts";
 import type { Database } from "../../platform/database.ts";
 import { messages, reads, room_members, rooms } from "../../schema.ts";
@@ -34,6 +34,8 @@ export interface ChatStore {
   /** What decides whether the user may enter; null when there is no room. */
   access(name: string, userId: number): Promise<RoomAccess | null>;
   setMembership(name: string, userId: number, status: "invited" | "removed"): Promise<void>;
+  /** Who was sent out of which room since a time. */
+  removedSince(at: number): Promise<{ room: string; userId: number }[]>;
   /** How far the user has read; 0 at first. */
   read(name: string, userId: number): Promise<number>;
   /** Only ever moves forward, and not past the newest message. */
@@ -269,6 +271,13 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
     after: async (name, offset, limit) => page(name, findAfter, offset, limit),
     before: async (name, offset, limit) => page(name, findBefore, offset, limit).reverse(),
     access: async (name, userId) => findAccess.get({ name, userId }) ?? null,
+    removedSince: async (at) =>
+      db
+        .select({ room: rooms.name, userId: room_members.user_id })
+        .from(room_members)
+        .innerJoin(rooms, eq(rooms.id, room_members.room_id))
+        .where(and(eq(room_members.status, "removed"), gte(room_members.at, at)))
+        .all(),
     setMembership: (name, userId, status) =>
       commit(() => {
         const { id } = mustFind(name);

@@ -32,6 +32,7 @@ CREATE TABLE `room_members` (
 	FOREIGN KEY (`room_id`) REFERENCES `rooms`(`id`) ON UPDATE no action ON DELETE cascade
 );
 --> statement-breakpoint
+CREATE INDEX `room_members_removed` ON `room_members` (`at`) WHERE "room_members"."status" = 'removed';--> statement-breakpoint
 CREATE TABLE `rooms` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`name` text NOT NULL,

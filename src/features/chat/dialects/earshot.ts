@@ -108,6 +108,7 @@ export class EarshotChat implements Protocol {
   }
 
   expelled(seat: RoomSeat): void {
+    if (this.seats.get(seat.room) !== seat) return;
     this.connection.refuse(new Refusal("forbidden", "you were sent out of the room"));
     this.connection.send({ type: "left", room: seat.room });
     this.leave(seat).catch((error: unknown) => this.connection.refuse(error));
@@ -168,9 +169,15 @@ export class EarshotChat implements Protocol {
   }
 
   private history(frame: ChatClientFrame & { type: "history" }, seat: RoomSeat): Promise<void> {
-    const { room, after, before, limit, ref } = frame;
+    const { room, epoch, after, before, limit, ref } = frame;
     const { service } = this.shared;
+    if (after !== undefined && before !== undefined) {
+      throw new Refusal("bad_request", "give after or before, not both");
+    }
     return service.history(seat.caller, room, { after, before, limit }, (page) => {
+      if (epoch !== undefined && epoch !== page.epoch) {
+        throw new Refusal("not_found", "the history of that epoch is gone; join again");
+      }
       const isCurrent = this.seats.get(room) === seat;
       if (seat.isBehind && after !== undefined && !page.more && isCurrent) this.follow(seat);
       const list = page.messages.map((message) => frameOf(room, message));
