@@ -24,7 +24,9 @@ export interface Recogniser {
   accept(block: Int16Array): boolean;
   /** The words of the current utterance so far; they may still change. */
   partial(): string;
-  /** Ends the current utterance; what comes next begins another. */
+  /** The utterance that `accept` has just said is over. */
+  ended(): Heard;
+  /** Ends the current utterance, wherever it is; what comes next begins another. */
   final(): Heard;
   free(): void;
 }

@@ -45,8 +45,7 @@ export async function openSoundStream(
   let blocksSinceTold = 0;
   let shown = "";
 
-  const finish = (isCut: boolean): void => {
-    const heard = recogniser.final();
+  const finish = (heard: Heard, isCut: boolean): void => {
     if (heard.text === "" && shown !== "") tell({ type: "partial", text: "", processedMs });
     if (heard.text !== "") tell({ type: "final", heard, processedMs, isCut });
     shown = "";
@@ -55,7 +54,7 @@ export async function openSoundStream(
   const accept = (block: Float32Array): void => {
     const ended = recogniser.accept(toPcm16(leveller.level(block)));
     processedMs += (block.length * 1000) / ENGINE_RATE_HZ;
-    if (ended) return finish(false);
+    if (ended) return finish(recogniser.ended(), false);
     const text = recogniser.partial();
     if (text !== shown) {
       shown = text;
@@ -82,13 +81,13 @@ export async function openSoundStream(
     },
     cut: () => {
       drain();
-      finish(true);
+      finish(recogniser.final(), true);
       tell({ type: "progress", processedMs });
     },
     end: () => {
       ready.push(...blocks.push(resampler.flush()));
       drain();
-      finish(false);
+      finish(recogniser.final(), false);
       tell({ type: "progress", processedMs });
     },
     free: () => {

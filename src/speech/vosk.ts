@@ -89,6 +89,7 @@ export function openVosk({ libraryPath }: VoskSource, address: number): Engine {
           const answer = JSON.parse(String(vosk.vosk_recognizer_partial_result(recogniser)));
           return (answer as { partial?: string }).partial ?? "";
         },
+        ended: () => heardOf(String(vosk.vosk_recognizer_result(recogniser))),
         final: () => heardOf(String(vosk.vosk_recognizer_final_result(recogniser))),
         free: () => vosk.vosk_recognizer_free(recogniser),
       };
@@ -137,6 +138,7 @@ function openLibrary(libraryPath: string) {
       returns: FFIType.i32,
     },
     vosk_recognizer_partial_result: { args: [FFIType.ptr], returns: FFIType.cstring },
+    vosk_recognizer_result: { args: [FFIType.ptr], returns: FFIType.cstring },
     vosk_recognizer_final_result: { args: [FFIType.ptr], returns: FFIType.cstring },
     vosk_recognizer_free: { args: [FFIType.ptr], returns: FFIType.void },
   });

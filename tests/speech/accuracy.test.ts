@@ -25,7 +25,7 @@ interface Clip {
 
 const source = locateVosk();
 
-describe.skipIf(source === null || !hasSharedAudio)("the recogniser", () => {
+describe.skipIf(source === null || !hasSharedAudio)("the recogniser (needs ../shared)", () => {
   test("makes as many mistakes in its workers as the bare library does", async () => {
     const clips = readClips();
     expect(clips.length).toBeGreaterThan(10);
