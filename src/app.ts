@@ -137,7 +137,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       refine: (room, live) => chat.hear(room, live),
       onMissed: (room) => void presence.compare(room),
       changedElsewhere: database.changedElsewhere,
-      onChanged: () => void chat.recheck(),
+      onChanged: () => chat.recheck(),
     });
     stops.push(() => fanout.close());
     const presence = createPresence({

@@ -16,7 +16,7 @@ function tellAll(text) {
 
 server.on("connection", (socket) => {
   socket.on("message", (data) => {
-    const text = data.toString();
+    const text = data.toString("utf8");
     if (redis === null) tellAll(text);
     else void redis.publish("room", text);
   });

@@ -33,8 +33,8 @@ export interface FanoutDependencies<Event extends RoomEvent, Live> {
   refine(room: string, live: Live): Live | null;
   /** Runs when other processes may have said something that was not heard here. */
   onMissed(room: string): void;
-  /** Runs when another process has written something. Must not reject. */
-  onChanged?(): void;
+  /** Runs before the sockets see what another process has written. Must not reject. */
+  onChanged?(): Promise<void>;
   /** Whether another process has written to the database since it was last asked. */
   changedElsewhere(): boolean;
   /** Repeats `run` until the answer is called; by a timer, unless a test brings its own clock. */
@@ -195,11 +195,15 @@ export function createFanout<Event extends RoomEvent, Live>(
     return room;
   };
 
+  const look = async (): Promise<void> => {
+    await dependencies.onChanged?.();
+    catchUpAll();
+  };
+
   const stopLooking = every(CHANGES_EVERY_MS, () => {
     if (rooms.size === 0 || !(dependencies.changedElsewhere() || mustLook)) return;
     mustLook = false;
-    catchUpAll();
-    dependencies.onChanged?.();
+    void look();
   });
   bus.onMissed(() => {
     catchUpAll();

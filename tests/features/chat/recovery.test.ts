@@ -360,7 +360,7 @@ describe("a restart", () => {
 });
 
 /** What holds for two processes over one database, however they hear of each other. */
-function sharesRooms(settings: () => Record<string, string>, hearsAtOnce: boolean): void {
+function sharesRooms(settings: () => Record<string, string>): void {
   let folder: string;
   let one: TestServer;
   let two: TestServer;
@@ -424,8 +424,7 @@ function sharesRooms(settings: () => Record<string, string>, hearsAtOnce: boolea
     back.close();
   });
 
-  // What is not kept, such as being shown out, comes through Redis only.
-  test.if(hearsAtOnce)("whoever is sent out at one process is shown out of the other", async () => {
+  test("whoever is sent out at one process is shown out of the other", async () => {
     const [owner, guest] = [newUser(), newUser()];
     const room = newRoom();
     const made = await postJson(`${one.url}/v1/rooms?user_id=${owner}`, { room });
@@ -459,7 +458,7 @@ function sharesRooms(settings: () => Record<string, string>, hearsAtOnce: boolea
   });
 }
 
-describe("two processes over one database, without Redis", () => sharesRooms(() => ({}), false));
+describe("two processes over one database, without Redis", () => sharesRooms(() => ({})));
 
 describe.if(hasRedis)("two processes over one database and one Redis", () => {
   let redis: TestRedis;
@@ -467,5 +466,5 @@ describe.if(hasRedis)("two processes over one database and one Redis", () => {
     redis = await startRedis();
   });
   afterAll(() => redis.dispose());
-  sharesRooms(() => ({ REDIS_URL: redis.url }), true);
+  sharesRooms(() => ({ REDIS_URL: redis.url }));
 });

@@ -154,7 +154,7 @@ describe.skipIf(!hasVosk)("a stream of sound", () => {
   });
 
   test("gives the same words twice, and however it is framed", async () => {
-    expect(wholeWords).toContain("zero one eight zero three");
+    expect(wholeWords).toContain("one eight zero three");
     const random = seeded(20_240_607);
     const framings = [
       cut(whole),
