@@ -16,7 +16,7 @@ function tellAll(text) {
 
 server.on("connection", (socket) => {
   socket.on("message", (data) => {
-    const text = data.toString("utf8");
+    const text = String(data);
     if (redis === null) tellAll(text);
     else void redis.publish("room", text);
   });

@@ -77,7 +77,7 @@ function listenBare(samples: Uint8Array): string {
   const bytes = samples.slice();
   for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
     const block = bytes.slice(at, at + BLOCK_BYTES);
-    if (recogniser.accept(new Int16Array(block.buffer))) heard.push(recogniser.final());
+    if (recogniser.accept(new Int16Array(block.buffer))) heard.push(recogniser.ended());
   }
   heard.push(recogniser.final());
   recogniser.free();
