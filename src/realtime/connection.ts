@@ -117,6 +117,8 @@ export class SocketConnection implements Connection, InboxOwner {
   close(code: CloseCode): void {
     if (!this.open) return;
     this.open = false;
+    // Nothing more is answered, so what still waits is not worked on either.
+    this.inbox.clear();
     if (this.socket.isPaused) this.socket.resume();
     this.socket.close(code);
   }

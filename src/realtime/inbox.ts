@@ -22,11 +22,15 @@ const BYTES_MAX = 1024 * 1024;
 /** What may still arrive after reading was stopped; past it the owner is told of an overflow. */
 const SLACK_BYTES = 16 * 1024 * 1024;
 
+/** Messages of one socket in a row; then other sockets have their turn. */
+const TURN_MESSAGES = 16;
+
 /** Works on a socket's messages one after the other, in the order they came. */
 export class Inbox {
   /** Made when something has to wait, gone when nothing does: most sockets are idle. */
   private waiting: Waiting[] | null = null;
   private bytes = 0;
+  private inARow = 0;
   private isPaused = false;
 
   constructor(private readonly owner: InboxOwner) {}
@@ -39,7 +43,8 @@ export class Inbox {
       return;
     }
     this.waiting.push({ message, bytes });
-    if (this.waiting.length > MESSAGES_MAX || this.bytes > BYTES_MAX) {
+    const isFull = this.waiting.length > MESSAGES_MAX || this.bytes > BYTES_MAX;
+    if (isFull && !this.isPaused) {
       this.isPaused = true;
       this.owner.pause();
     }
@@ -51,16 +56,33 @@ export class Inbox {
     return new Promise((resolve) => this.take(() => turn().then(resolve), 0));
   }
 
+  /** Forgets the messages that wait; what was asked for by `after` is still done. */
+  clear(): void {
+    if (this.waiting === null) return;
+    const turns = this.waiting.filter(({ message }) => typeof message === "function");
+    this.waiting.splice(0, this.waiting.length, ...turns);
+    this.bytes = 0;
+  }
+
   private async workAll(waiting: Waiting[]): Promise<void> {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const { message, bytes } = next;
       await (typeof message === "function" ? message() : this.owner.work(message));
-      this.bytes -= bytes;
+      this.bytes = Math.max(0, this.bytes - bytes);
       if (this.isPaused && waiting.length < MESSAGES_MAX / 2) {
         this.isPaused = false;
         this.owner.resume();
       }
+      // Also when nothing waits yet: what one read from the socket brings comes right behind.
+      if (++this.inARow >= TURN_MESSAGES) {
+        await nextTurn();
+        this.inARow = 0;
+      }
     }
     this.waiting = null;
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

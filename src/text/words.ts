@@ -39,3 +39,8 @@ function joinsRuns(text: string, index: number): boolean {
   if (joint !== "." && joint !== ",") return false;
   return /\p{Nd}/u.test(text.charAt(index - 1)) && /\p{Nd}/u.test(text.charAt(index + 1));
 }
+
+/** A set of the words that stand in a line, composed as cleaned text is (normal form C). */
+export function listWords(words: string): ReadonlySet<string> {
+  return new Set(words.normalize("NFC").split(" "));
+}
