@@ -7,6 +7,7 @@ import { createRoomsService } from "./features/chat/rooms.ts";
 import { createChatService } from "./features/chat/service.ts";
 import { createChatStore } from "./features/chat/store.ts";
 import {
+  KEPT_FIELDS_MAX,
   KEPT_MESSAGES_BYTES_MAX,
   KEPT_MESSAGES_MS,
   createKeptMessages,
@@ -97,7 +98,11 @@ export async function startApp(config: Config, log: Log): Promise<App> {
           });
     stops.push(() => bus.close());
 
-    const keptLimits = { ageMs: KEPT_MESSAGES_MS, keyBytesMax: KEPT_MESSAGES_BYTES_MAX };
+    const keptLimits = {
+      ageMs: KEPT_MESSAGES_MS,
+      keyBytesMax: KEPT_MESSAGES_BYTES_MAX,
+      keyFieldsMax: KEPT_FIELDS_MAX,
+    };
     const kept =
       redis === null
         ? createMemoryKept({ ...keptLimits, totalBytesMax: MEMORY_KEPT_BYTES_MAX, now })
@@ -227,7 +232,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     stops.push(async () => {
       draining = true;
       const stopped = server.stop();
-      await gateway.stop();
+      await gateway.stop(config.shutdownTimeoutMs / 3);
       await Promise.race([stopped, Bun.sleep(REQUESTS_MS)]);
       await server.stop(true);
     });

@@ -39,9 +39,9 @@ async function outcomeOf(args: string[], settings = {}) {
   return { code: await command.exited, out, err };
 }
 
-/** What every clean stop does, whatever the signal. */
-async function stopsCleanly(signal: NodeJS.Signals): Promise<void> {
-  const server = await startTestServer(hasVosk ? HEARING : {});
+/** What every clean stop does, whatever the signal; `hears`: while somebody speaks, too. */
+async function stopsCleanly(signal: NodeJS.Signals, hears: boolean): Promise<void> {
+  const server = await startTestServer(hears ? HEARING : {});
   await until(() => isReady(server));
   const chats = await Promise.all(
     ["lobby", "lobby", "kitchen"].map((room) =>
@@ -55,7 +55,7 @@ async function stopsCleanly(signal: NodeJS.Signals): Promise<void> {
   await kept.next();
   const untouched = await openSocket(`${server.wsUrl}/v1/ws/transcription`);
   const sockets = [...chats, kept, untouched];
-  const live = hasVosk ? (await startStream(server)).socket : null;
+  const live = hears ? (await startStream(server)).socket : null;
   for (const frame of cut(written(speech()))) live?.sendRaw(frame);
   if (live !== null) {
     sockets.push(live);
@@ -107,10 +107,10 @@ async function expectUnreachable(url: string): Promise<void> {
 }
 
 describe("the server", () => {
-  test("tells every socket to come back, keeps what was said and ends well at SIGTERM", () =>
-    stopsCleanly("SIGTERM"));
+  test.concurrent("tells every socket to come back, keeps what was said and ends well at SIGTERM", () =>
+    stopsCleanly("SIGTERM", hasVosk));
 
-  test("does the same at SIGINT", () => stopsCleanly("SIGINT"));
+  test.concurrent("does the same at SIGINT", () => stopsCleanly("SIGINT", false));
 
   test.skipIf(!hasVosk)("ends at once at a second signal", async () => {
     const server = await startTestServer({ ...HEARING, SHUTDOWN_TIMEOUT_MS: "60000" });
@@ -131,14 +131,14 @@ describe("the server", () => {
     await server.dispose();
   });
 
-  test("ends well at a signal that comes when nobody is there", async () => {
+  test.concurrent("ends well at a signal that comes when nobody is there", async () => {
     const server = await startTestServer();
     server.signal("SIGTERM");
     expect(await server.exited).toBe(0);
     await server.dispose();
   });
 
-  test("does not start with a bad setting, and says which in one line", async () => {
+  test.concurrent("does not start with a bad setting, and says which in one line", async () => {
     const bad = [{ PORT: "many" }, { HOST: "0.0.0.0" }, { JWT_SECRET: "hunter2" }];
     const outcomes = await Promise.all(bad.map((settings) => outcomeOf(["serve"], settings)));
     for (const [at, { code, out, err }] of outcomes.entries()) {
@@ -150,7 +150,7 @@ describe("the server", () => {
     }
   });
 
-  test("does not start on a port that is taken, and says so in one line", async () => {
+  test.concurrent("does not start on a port that is taken, and says so in one line", async () => {
     const server = await startTestServer();
     const { port } = new URL(server.url);
     const { code, err } = await outcomeOf(["serve"], {
@@ -165,7 +165,7 @@ describe("the server", () => {
     await server.dispose();
   });
 
-  test("names settings that have no effect yet", async () => {
+  test.concurrent("names settings that have no effect yet", async () => {
     const server = await startTestServer({ RETENTION_DAYS: "30" });
     expect(server.output()).toContain("RETENTION_DAYS");
     await server.dispose();
@@ -173,7 +173,7 @@ describe("the server", () => {
 });
 
 describe("the command line", () => {
-  test("helps and tells its version", async () => {
+  test.concurrent("helps and tells its version", async () => {
     const [help, version, short] = await Promise.all([
       outcomeOf(["--help"]),
       outcomeOf(["--version"]),
@@ -186,7 +186,7 @@ describe("the command line", () => {
     expect(version).toEqual({ code: 0, out: `${VERSION}\n`, err: "" });
   });
 
-  test("answers wrong usage with 2 and the right one", async () => {
+  test.concurrent("answers wrong usage with 2 and the right one", async () => {
     const wrong = [
       [],
       ["sing"],
@@ -212,7 +212,10 @@ describe("the command line", () => {
       writeFileSync(text, "this is not a sound");
       writeFileSync(good, wavFile(written(speech(0, 3_000))));
       const missing = join(folder, "missing.wav");
-      const { code, out, err } = await outcomeOf(["transcribe", missing, text, folder, good]);
+      const [{ code, out, err }, json] = await Promise.all([
+        outcomeOf(["transcribe", missing, text, folder, good]),
+        outcomeOf(["transcribe", "--format", "json", good]),
+      ]);
       expect(code).toBe(1);
       expect(out).toContain("zero");
       const lines = err.trimEnd().split("\n");
@@ -221,7 +224,6 @@ describe("the command line", () => {
         expect(lines[at]).toStartWith(`${file}: `);
       }
 
-      const json = await outcomeOf(["transcribe", "--format", "json", good]);
       expect(json.code).toBe(0);
       const said = JSON.parse(json.out) as { file: string; text: string; segments: object[] };
       expect(said.file).toBe(good);

@@ -25,6 +25,14 @@ export async function serve(args: string[]): Promise<number> {
   process.on("unhandledRejection", (error) =>
     main.error(errorFields(error), "a promise had no owner"),
   );
+  let hasFailed = false;
+  const failure = Promise.withResolvers<string>();
+  // What state it left nobody knows, so everything is stopped as at a signal.
+  process.on("uncaughtException", (error) => {
+    main.error(errorFields(error), "an error had no owner");
+    hasFailed = true;
+    failure.resolve("uncaughtException");
+  });
   if (config.unused.length > 0) {
     main.warn({ settings: config.unused }, "these settings have no effect in this version");
   }
@@ -43,7 +51,7 @@ export async function serve(args: string[]): Promise<number> {
   }
   main.info({ version: VERSION, url: app.url, auth: config.auth }, "listening");
 
-  main.info({ signal: await signal }, "stopping");
+  main.info({ signal: await Promise.race([signal, failure.promise]) }, "stopping");
   void endAtNextSignal();
   const isClean = await Promise.race([
     app.stop().then(() => true),
@@ -51,7 +59,7 @@ export async function serve(args: string[]): Promise<number> {
   ]);
   if (!isClean) main.error({}, "not everything stopped in time");
   main.info({}, "stopped");
-  return isClean ? 0 : 1;
+  return isClean && !hasFailed ? 0 : 1;
 }
 
 /** One Ctrl-C comes twice when a runner above passes it on as well; a twin is no second wish. */

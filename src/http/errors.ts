@@ -1,7 +1,8 @@
 import { Elysia, type ValidationError } from "elysia";
-import { WritesFull } from "../platform/commit.ts";
+import { WritesFull, isLocked } from "../platform/commit.ts";
 import { type Log, errorFields } from "../platform/log.ts";
 import { PoolClosed, PoolFull } from "../platform/pool.ts";
+import { isRedisAway } from "../platform/redis.ts";
 import { Problem, problemResponse } from "./problem.ts";
 
 const RETRY_MS = 1_000;
@@ -15,6 +16,11 @@ export function asProblem(error: unknown): Problem | null {
   if (error instanceof Problem) return error;
   if (error instanceof WritesFull || error instanceof PoolFull) {
     return new Problem("queue_full", "Too much is waiting; try again soon", {
+      retryAfterMs: RETRY_MS,
+    });
+  }
+  if (isLocked(error) || isRedisAway(error)) {
+    return new Problem("queue_full", "A needed part is away; try again soon", {
       retryAfterMs: RETRY_MS,
     });
   }

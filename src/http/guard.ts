@@ -1,4 +1,5 @@
 import { Elysia } from "elysia";
+import { firstCharacters } from "./characters.ts";
 import type { Caller, Identity } from "./caller.ts";
 import { Problem } from "./problem.ts";
 import type { Tokens } from "./tokens.ts";
@@ -33,6 +34,11 @@ export function createIdentify({ auth, tokens, guestId }: GuardDependencies): Id
       // A guest's token opens nothing once accounts are required, though the same key signed it.
       if (identity === null || (auth === "required" && identity.caller.role === "guest")) {
         throw new Problem("unauthorized", "The token is not valid or has expired");
+      }
+      const stated = new URL(request.url).searchParams.get("user_id");
+      const { userId, role } = identity.caller;
+      if (role === "user" && stated !== null && Number(stated) !== userId) {
+        throw new Problem("forbidden", "user_id must be your own");
       }
       return { ...identity, guestToken: null };
     }
@@ -75,7 +81,11 @@ async function openVisitor(
   }
   const id = userId === null ? guestId() : Number(userId);
   const shown = name === null || name.trim() === "" ? `guest ${id % 10_000}` : name.trim();
-  const caller: Caller = { userId: id, role: "guest", name: shown.slice(0, NAME_CHARACTERS_MAX) };
+  const caller: Caller = {
+    userId: id,
+    role: "guest",
+    name: firstCharacters(shown.toWellFormed(), NAME_CHARACTERS_MAX),
+  };
   const isNew = userId === null && request.headers.has("upgrade");
   return {
     caller,

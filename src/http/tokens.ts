@@ -1,4 +1,5 @@
 import { jwt } from "@elysiajs/jwt";
+import { firstCharacters } from "./characters.ts";
 import type { Identity } from "./caller.ts";
 
 /** Signed statements of who somebody is. */
@@ -52,7 +53,7 @@ export function createTokens(secret: string, now: () => number): Tokens {
       if (role !== "user" && role !== "admin" && role !== "guest") return null;
       const shown = typeof name === "string" && name !== "" ? name : `user ${userId}`;
       return {
-        caller: { userId, role, name: shown.slice(0, NAME_CHARACTERS_MAX) },
+        caller: { userId, role, name: firstCharacters(shown.toWellFormed(), NAME_CHARACTERS_MAX) },
         expiresAt: exp * 1000,
       };
     },

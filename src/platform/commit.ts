@@ -141,7 +141,8 @@ function refuseOverdue(batch: Write[], error: unknown): number {
   return overdue;
 }
 
-function isLocked(error: unknown): boolean {
+/** Whether another process held the database for longer than writes wait. */
+export function isLocked(error: unknown): boolean {
   return (
     error instanceof Error &&
     "code" in error &&

@@ -5,12 +5,14 @@ import type { RedisClient } from "./redis.ts";
 // other client, so no value is counted twice and none slips past the limit.
 
 const PUT = `
+  local fields = redis.call('HLEN', KEYS[1])
   local bytes = redis.call('EXISTS', KEYS[1]) == 1 and tonumber(redis.call('GET', KEYS[2]) or '0') or 0
-  for i = 3, #ARGV, 2 do
+  for i = 4, #ARGV, 2 do
+    fields = fields + 1 - redis.call('HEXISTS', KEYS[1], ARGV[i])
     bytes = bytes + #ARGV[i + 1] - redis.call('HSTRLEN', KEYS[1], ARGV[i])
   end
-  if bytes > tonumber(ARGV[2]) then return 0 end
-  for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  if bytes > tonumber(ARGV[2]) or fields > tonumber(ARGV[3]) then return 0 end
+  for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
   redis.call('SET', KEYS[2], bytes, 'PX', ARGV[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[1])
   return 1`;
@@ -26,16 +28,19 @@ const REMOVE = `
   return 1`;
 
 /** What is kept lives in Redis, shared by every process and with whoever else reads the hashes. */
-export function createRedisKept(redis: RedisClient, { ageMs, keyBytesMax }: KeptLimits): Kept {
+export function createRedisKept(
+  redis: RedisClient,
+  { ageMs, keyBytesMax, keyFieldsMax }: KeptLimits,
+): Kept {
   const keys = (key: string): string[] => [key, `bytes:${key}`];
   return {
     put: async (key, fields) => {
-      const limits = [String(ageMs), String(keyBytesMax)];
+      const limits = [ageMs, keyBytesMax, keyFieldsMax].map(String);
       const answer = await redis.eval(PUT, {
         keys: keys(key),
         arguments: [...limits, ...Object.entries(fields).flat()],
       });
-      return answer === 1;
+      return answer === 1 ? "kept" : "key_full";
     },
     get: async (key) => ({ ...(await redis.hGetAll(key)) }),
     remove: async (key, fields) => {

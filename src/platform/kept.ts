@@ -3,17 +3,21 @@
  * every `put`. A key that outlives its age is gone as a whole.
  */
 export interface Kept {
-  /** Sets fields of `key`. Answers false, and changes nothing, when a limit would be passed. */
-  put(key: string, fields: Record<string, string>): Promise<boolean>;
+  /** Sets fields of `key`. Unless it answers `kept`, a limit would be passed and nothing changed. */
+  put(key: string, fields: Record<string, string>): Promise<PutAnswer>;
   /** All fields of `key`, in no particular order; empty when there are none. */
   get(key: string): Promise<Record<string, string>>;
   remove(key: string, fields: readonly string[]): Promise<void>;
 }
 
+/** `key_full`: the key has all it may have; `full`: there is no room for anybody. */
+export type PutAnswer = "kept" | "key_full" | "full";
+
 export interface KeptLimits {
   ageMs: number;
   /** The bytes of one key's values. */
   keyBytesMax: number;
+  keyFieldsMax: number;
 }
 
 export interface MemoryKeptDependencies extends KeptLimits {
@@ -33,7 +37,7 @@ const SWEPT_KEYS = 20;
 
 /** What is kept lives in this process and goes with it. */
 export function createMemoryKept(dependencies: MemoryKeptDependencies): Kept {
-  const { ageMs, keyBytesMax, totalBytesMax, now } = dependencies;
+  const { ageMs, keyBytesMax, keyFieldsMax, totalBytesMax, now } = dependencies;
   // In the order of the last `put`, so the oldest stand first.
   const entries = new Map<string, Entry>();
   let totalBytes = 0;
@@ -66,16 +70,17 @@ export function createMemoryKept(dependencies: MemoryKeptDependencies): Kept {
       for (const [field, value] of Object.entries(fields)) {
         added += bytesOf(value) - bytesOf(entry.fields.get(field) ?? "");
       }
-      if (entry.bytes + added > keyBytesMax || totalBytes + added > totalBytesMax) {
-        return Promise.resolve(false);
-      }
+      const names = Object.keys(fields).filter((field) => !entry.fields.has(field));
+      const hasRoom = entry.fields.size + names.length <= keyFieldsMax;
+      if (!hasRoom || entry.bytes + added > keyBytesMax) return Promise.resolve("key_full");
+      if (totalBytes + added > totalBytesMax) return Promise.resolve("full");
       for (const [field, value] of Object.entries(fields)) entry.fields.set(field, value);
       entry.bytes += added;
       totalBytes += added;
       entry.expiresAt = now() + ageMs;
       entries.delete(key);
       entries.set(key, entry);
-      return Promise.resolve(true);
+      return Promise.resolve("kept");
     },
     get: (key) => Promise.resolve(Object.fromEntries(find(key)?.fields ?? [])),
     remove: (key, fields) => {

@@ -9,6 +9,18 @@ const RECONNECT_MS_MAX = 500;
 /** Commands that may wait for an answer; past it a command fails at once. */
 const COMMANDS_WAITING_MAX = 10_000;
 
+const AWAY_ERRORS = new Set([
+  "ClientClosedError",
+  "ClientOfflineError",
+  "ConnectionTimeoutError",
+  "DisconnectsClientError",
+  "ReconnectStrategyError",
+  "SocketClosedUnexpectedlyError",
+  "SocketTimeoutError",
+  "SocketTimeoutDuringMaintenanceError",
+  "TimeoutError",
+]);
+
 export type RedisClient = ReturnType<typeof openClient>;
 
 /**
@@ -59,6 +71,14 @@ export async function closeRedis(client: RedisClient): Promise<void> {
     });
   }
   if (client.isOpen) client.destroy();
+}
+
+/** Whether a command failed because Redis cannot be reached, not because of what was asked. */
+export function isRedisAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    AWAY_ERRORS.has(error.constructor.name) || ("code" in error && error.code === "ECONNREFUSED")
+  );
 }
 
 function openClient(url: string) {

@@ -13,8 +13,11 @@ import { CLOSE, type CloseCode, type Ref, Refusal, type RefusalCode } from "./re
 export interface Protocol {
   frame(frame: RawFrame): void | Promise<void>;
   binary(bytes: Uint8Array): void | Promise<void>;
-  /** The server stops: finish what is under way. The socket is closed with 1012 afterwards. */
-  drain(): void | Promise<void>;
+  /**
+   * The server stops: finish what is under way, or what can be within the time. The socket is closed
+   * with 1012 afterwards.
+   */
+  drain(withinMs: number): void | Promise<void>;
   /** The socket is gone; runs once, after the frames that came before. */
   closed(): void | Promise<void>;
 }
@@ -24,6 +27,8 @@ export interface SocketLimits {
   binaryFrameBytesMax: number;
   /** A socket that sends nothing for so long is closed with 4408. */
   idleMs: number;
+  /** Whether binary frames count for the rate; sound has limits of its own. */
+  isBinaryRated: boolean;
 }
 
 /** One socket, as protocols see it. */
@@ -55,6 +60,8 @@ export const UNSENT_BYTES_MAX = 1024 * 1024;
 export const LIFETIME_MS = 86_400_000;
 /** Frames over the rate, less those within it, before the socket is closed. */
 const REFUSED_FRAMES_MAX = 500;
+/** Of a frame over the rate so much is read to find its `ref`. */
+const OVER_RATE_BYTES_READ = 16 * 1024;
 
 /** Frames that every socket answers, whatever its protocol. */
 const commonClientFrames = [commonFrames.Ping, commonFrames.Authenticate];
@@ -101,7 +108,10 @@ export class SocketConnection implements Connection, InboxOwner {
   }
 
   send(frame: object): void {
-    if (this.open) this.socket.sendText(JSON.stringify(frame));
+    if (!this.open) return;
+    // Who is being answered is not idle, though it may have nothing to say.
+    this.heardAt = this.shared.now();
+    this.socket.sendText(JSON.stringify(frame));
   }
 
   refuse(error: unknown, ref?: Ref): void {
@@ -147,9 +157,9 @@ export class SocketConnection implements Connection, InboxOwner {
   }
 
   /** After the frames before it: `Protocol.drain`, the error frame `draining`, and the close. */
-  drain(): Promise<void> {
+  drain(withinMs: number): Promise<void> {
     return this.after(async () => {
-      await this.protocol.drain();
+      await this.protocol.drain(withinMs);
       const detail = "the server is stopping; come back";
       this.refuse(new Refusal("draining", detail, { close: CLOSE.draining }));
     });
@@ -185,6 +195,10 @@ export class SocketConnection implements Connection, InboxOwner {
   async work(message: string | Uint8Array): Promise<void> {
     if (typeof message === "string") return this.workText(message);
     try {
+      if (this.limits.isBinaryRated) {
+        const retryAfterMs = this.shared.rate.take(this.id);
+        if (retryAfterMs > 0) this.refuseFrame(retryAfterMs);
+      }
       await this.protocol.binary(message);
     } catch (error) {
       this.refuse(error);
@@ -207,9 +221,15 @@ export class SocketConnection implements Connection, InboxOwner {
   private async workText(message: string): Promise<void> {
     let ref: Ref | undefined;
     try {
+      // Rubbish counts as well; a large frame over the rate is not even looked at.
+      const retryAfterMs = this.shared.rate.take(this.id);
+      const isOver = retryAfterMs > 0;
+      if (isOver && message.length > OVER_RATE_BYTES_READ) this.refuseFrame(retryAfterMs);
       const frame = parseFrame(message);
       ref = refOf(frame);
-      this.checkRate();
+      if (isOver) this.refuseFrame(retryAfterMs);
+      // One that is in time makes up for one that was not; a flood has one in between as well.
+      this.refusedFrames = Math.max(0, this.refusedFrames - 1);
       if (isCommon(frame)) await this.answer(readCommon(frame));
       else await this.protocol.frame(frame);
     } catch (error) {
@@ -217,13 +237,7 @@ export class SocketConnection implements Connection, InboxOwner {
     }
   }
 
-  private checkRate(): void {
-    const retryAfterMs = this.shared.rate.take(this.id);
-    if (retryAfterMs === 0) {
-      // One that is in time makes up for one that was not; a flood has one in between as well.
-      this.refusedFrames = Math.max(0, this.refusedFrames - 1);
-      return;
-    }
+  private refuseFrame(retryAfterMs: number): never {
     const isFlood = ++this.refusedFrames > REFUSED_FRAMES_MAX;
     throw new Refusal("rate_limited", "frames come faster than the limit", {
       retryAfterMs,
@@ -238,8 +252,9 @@ export class SocketConnection implements Connection, InboxOwner {
     if (identity === null) {
       throw new Refusal("unauthorized", "the token is not valid or has expired");
     }
-    if (identity.caller.userId !== this.visitor.caller.userId) {
-      throw new Refusal("forbidden", "the token belongs to another user");
+    const { userId, role } = this.visitor.caller;
+    if (identity.caller.userId !== userId || identity.caller.role !== role) {
+      throw new Refusal("forbidden", "the token belongs to another user, or to another role");
     }
     this.expiresAt = identity.expiresAt;
     this.send({ type: "authenticated", expires_at: this.expiresAt, ...withRef(ref) });

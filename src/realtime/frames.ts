@@ -20,6 +20,16 @@ export const refField = t.Optional(
   }),
 );
 
+const ROOM_CHARACTERS_MAX = 100;
+export const roomField = t.String({
+  minLength: 1,
+  // In code units, of which a character has two at most; the pattern counts characters. It lets no
+  // half of a pair through, which the database could not tell from another half.
+  maxLength: ROOM_CHARACTERS_MAX * 2,
+  pattern: `^(?:[^\\u0000-\\u001f\\u007f|\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff]){1,${ROOM_CHARACTERS_MAX}}$`,
+  description: `at most ${ROOM_CHARACTERS_MAX} characters, any but control characters and |`,
+});
+
 /** Frames that both sockets answer themselves. */
 export const commonFrames = {
   Ping: clientFrame("ping", {}, "answered by `pong`"),

@@ -3,6 +3,7 @@ import type { Visitor } from "../http/guard.ts";
 import { Problem } from "../http/problem.ts";
 import type { Tokens } from "../http/tokens.ts";
 import type { Log } from "../platform/log.ts";
+import { CLOSE } from "./refusal.ts";
 import { type Rate, UNLIMITED, createRateLimit } from "./rate.ts";
 import {
   type Connection,
@@ -38,8 +39,8 @@ export interface Gateway {
   connections(): number;
   /** The limits of a door's sockets, as their first frame tells them. */
   announced(limits: SocketLimits): Record<string, number>;
-  /** Lets every protocol finish, then closes its socket with 1012. */
-  stop(): Promise<void>;
+  /** Lets every protocol finish within the time, then closes its socket with 1012. */
+  stop(withinMs: number): Promise<void>;
 }
 
 export interface GatewayDependencies {
@@ -53,6 +54,8 @@ export interface GatewayDependencies {
 
 const SUBPROTOCOL = "earshot.v1";
 const CONNECTIONS_MAX = 50_000;
+/** What protocols may take beyond the time that they were given. */
+const STOP_SLACK_MS = 1_000;
 const INSPECT_EVERY_MS = 1_000;
 /** Above our own frame limits, so that a frame too large is answered before the close. */
 const PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
@@ -131,10 +134,12 @@ export function createGateway({ tokens, frames, now, newId, log }: GatewayDepend
       unsent_bytes: UNSENT_BYTES_MAX,
       ...(frames === null ? {} : { frames_per_s: frames.perSecond, frames_burst: frames.burst }),
     }),
-    stop: async () => {
+    stop: async (withinMs) => {
       draining = true;
       clearInterval(inspection);
-      await Promise.all([...open].map((connection) => connection.drain()));
+      const drained = Promise.all([...open].map((connection) => connection.drain(withinMs)));
+      await Promise.race([drained, Bun.sleep(withinMs + STOP_SLACK_MS)]);
+      for (const connection of open) connection.close(CLOSE.draining);
     },
   };
 }

@@ -10,7 +10,8 @@ export type ToSpeechWorker =
   | { type: "open"; stream: number; format: AudioFormat }
   | { type: "audio"; stream: number; bytes: Uint8Array }
   | { type: "cut"; stream: number }
-  | { type: "end"; stream: number }
+  /** `isNow`: without the sound that waits. */
+  | { type: "end"; stream: number; isNow: boolean }
   | { type: "drop"; stream: number };
 
 export type FromSpeechWorker =
@@ -46,6 +47,8 @@ export interface RecognitionStream {
   cut(): void;
   /** There is no more sound; answered by `ended`. */
   end(): void;
+  /** As `end`, without the sound that waits: for when time runs out. */
+  endNow(): void;
   /** Forgets the stream; nothing more comes. */
   drop(): void;
 }
@@ -63,7 +66,7 @@ export interface RecognitionDependencies {
 }
 
 /** Streams of one worker; each keeps its recogniser's memory, and all share the worker's time. */
-const STREAMS_PER_WORKER_MAX = 100;
+const STREAMS_PER_WORKER_MAX = 50;
 /** A stop waits so long for a model that is being loaded. */
 const LOADING_MS_MAX = 5_000;
 /** After so many failures whoever waits for the model is told; loading goes on being tried. */
@@ -161,7 +164,8 @@ export function createRecognition(dependencies: RecognitionDependencies): Recogn
       return {
         push: (bytes) => post({ type: "audio", stream, bytes }),
         cut: () => post({ type: "cut", stream }),
-        end: () => post({ type: "end", stream }),
+        end: () => post({ type: "end", stream, isNow: false }),
+        endNow: () => post({ type: "end", stream, isNow: true }),
         drop: () => {
           post({ type: "drop", stream });
           member.streams.delete(stream);

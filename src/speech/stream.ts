@@ -18,6 +18,8 @@ export interface SoundStream {
   push(bytes: Uint8Array): void;
   /** Works on one block. False when there is none. */
   step(): boolean;
+  /** Drops the sound that waits. */
+  forget(): void;
   /** Ends the current utterance with the sound that was pushed so far. */
   cut(): void;
   /** As `cut`, with the last samples that a filter still holds. */
@@ -79,6 +81,7 @@ export async function openSoundStream(
       if (block !== undefined) accept(block);
       return block !== undefined;
     },
+    forget: () => void ready.splice(0),
     cut: () => {
       drain();
       finish(recogniser.final(), true);

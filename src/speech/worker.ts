@@ -33,11 +33,21 @@ self.addEventListener("message", ({ data }: MessageEvent<ToSpeechWorker>) => {
       streams.delete(data.stream);
       return;
     default:
-      streams.get(data.stream)?.waiting.push(data);
-      work();
+      ask(data);
   }
 });
 tellReady();
+
+function ask(message: ToSpeechWorker & { stream: number }): void {
+  const entry = streams.get(message.stream);
+  if (entry === undefined) return;
+  if (message.type === "end" && message.isNow) {
+    entry.waiting.length = 0;
+    entry.sound?.forget();
+  }
+  entry.waiting.push(message);
+  work();
+}
 
 /** Never rejects: a stream that cannot be opened fails alone. */
 async function open({ stream, format }: ToSpeechWorker & { type: "open" }): Promise<void> {

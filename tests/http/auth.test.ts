@@ -221,8 +221,10 @@ describe("a signed-in user", () => {
     stream.close();
   });
 
-  test("keeps its name and number whatever the address says", async () => {
-    const url = `${app.wsUrl}${CHAT}?user_id=1&name=Somebody`;
+  test("keeps its name whatever the address says, and may not state another's number", async () => {
+    const another = openSocket(`${app.wsUrl}${CHAT}?user_id=1`, { headers: user(41) });
+    await expect(another).rejects.toThrow("refused");
+    const url = `${app.wsUrl}${CHAT}?user_id=41&name=Somebody`;
     const socket = await openSocket(url, { headers: user(41) });
     const welcome = await socket.next("welcome");
     expect(welcome["user"]).toEqual({ id: 41, name: "User 41" });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { createBlocks, toPcm16 } from "../../src/speech/blocks.ts";
 import { createLeveller, PEAK_MAX } from "../../src/speech/level.ts";
 import { decodeWav } from "../../src/speech/wav.ts";
+import { createRandom } from "../support/random.ts";
 
 const sampleRateHz = 16_000;
 /** Recordings of speech that stand beside the project on some machines. */
@@ -160,15 +161,4 @@ function createNoise(db: number, length: number): Float32Array {
   const random = createRandom(5);
   const peak = Math.sqrt(3) * 10 ** (db / 20);
   return Float32Array.from({ length }, () => (2 * random() - 1) * peak);
-}
-
-/** Returns a generator of numbers in [0, 1) that repeats for a seed (mulberry32, T. Ettinger). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
 }

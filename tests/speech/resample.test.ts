@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createResampler } from "../../src/speech/resample.ts";
+import { createRandom, cutRandomly } from "../support/random.ts";
 
 const outputHz = 16_000;
 
@@ -105,26 +106,4 @@ function findPeak(samples: Float32Array): number {
 function findDifference(one: Float32Array, other: Float32Array): number {
   expect(one).toHaveLength(other.length);
   return findPeak(one.map((sample, at) => sample - (other[at] ?? 0)).slice(500, -500));
-}
-
-/** Returns a generator of numbers in [0, 1) that repeats for a seed (mulberry32, T. Ettinger). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
-}
-
-/** Cuts samples into pieces of 0 to `lengthMax`. */
-function cutRandomly(all: Float32Array, random: () => number, lengthMax: number): Float32Array[] {
-  const pieces: Float32Array[] = [];
-  for (let at = 0; at < all.length;) {
-    const end = at + Math.floor(random() * (lengthMax + 1));
-    pieces.push(all.subarray(at, end));
-    at = end;
-  }
-  return pieces;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { UnsupportedAudio } from "../../src/speech/audio.ts";
 import type { Encoding } from "../../src/speech/audio.ts";
 import { createWavParser, decodeWav, isWav, WAV_HEADER_BYTES_MAX } from "../../src/speech/wav.ts";
+import { createRandom } from "../support/random.ts";
 
 const halfAndBack = [0, 0x40, 0, 0xc0];
 const subformatTail = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
@@ -209,14 +210,3 @@ describe("a WAV stream", () => {
     expect(outcomes.size).toBeGreaterThan(5);
   });
 });
-
-/** Returns a generator of numbers in [0, 1) that repeats for a seed (mulberry32, T. Ettinger). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
-}

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { cleanText } from "../../src/text/clean.ts";
+import { createRandom } from "../support/random.ts";
 
 type Case = [before: string, after: string];
 
@@ -157,17 +158,6 @@ describe("cleanText in any language", () => {
     expect(cleanText("the\nthe end", "en")).toBe("the\nthe end");
   });
 });
-
-/** A small seeded generator (mulberry32), so that a failure can be repeated. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const PIECES = [
   ..."[ ] ( ) < > * ♪ ♫ , . ; : ! ? … । \" ' “ ” - — # @ $ _".split(" "),

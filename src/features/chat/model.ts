@@ -1,14 +1,15 @@
 import { type Static, Type as t } from "@sinclair/typebox";
-import { clientFrame, refField } from "../../realtime/frames.ts";
+import { clientFrame, refField, roomField } from "../../realtime/frames.ts";
 import type { Member, PresenceChange } from "../../realtime/presence.ts";
 
 export const MESSAGE_CHARACTERS_MAX = 4_000;
-const ROOM_CHARACTERS_MAX = 100;
 const CLIENT_ID_CHARACTERS_MAX = 100;
 /** Messages that one answer holds. */
 export const HISTORY_MESSAGES_MAX = 500;
 /** Messages that a newcomer is shown. */
 export const RECENT_MESSAGES = 50;
+/** Members that somebody who joins is told; `presence` counts them all. */
+export const MEMBERS_TOLD_MAX = 1_000;
 /** Rooms that one socket may be in. */
 export const ROOMS_PER_SOCKET_MAX = 100;
 
@@ -49,15 +50,6 @@ export interface Place {
   epoch: string;
   offset: number;
 }
-
-export const roomField = t.String({
-  minLength: 1,
-  // In code units, of which a character has two at most; the pattern counts characters. It lets no
-  // half of a pair through, which the database could not tell from another half.
-  maxLength: ROOM_CHARACTERS_MAX * 2,
-  pattern: `^(?:[^\\u0000-\\u001f\\u007f|\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff]){1,${ROOM_CHARACTERS_MAX}}$`,
-  description: `at most ${ROOM_CHARACTERS_MAX} characters, any but control characters and |`,
-});
 
 const offsetField = t.Integer({ minimum: 0 });
 const idField = t.Integer({ minimum: 1 });

@@ -15,7 +15,7 @@ export interface RoomsService {
   members(caller: Caller, name: string): Promise<Member[]>;
   /** Lets a user into the room; the owner's to do. */
   invite(caller: Caller, name: string, userId: number): Promise<void>;
-  /** Sends a user out, for good until invited again; the owner's to do, or one's own. */
+  /** Sends a user out until invited again, as the owner; or goes, if it is the caller's own. */
   expel(caller: Caller, name: string, userId: number): Promise<void>;
   /** Throws `forbidden` unless the caller may enter. */
   checkMayEnter(caller: Caller, name: string): Promise<void>;
@@ -78,11 +78,14 @@ export function createRoomsService(dependencies: RoomsServiceDependencies): Room
     },
     expel: async (caller, name, userId) => {
       const room = await mustFind(name);
-      if (!owns(caller, room) && caller.userId !== userId) {
+      const isOwn = caller.userId === userId;
+      if (!owns(caller, room) && !isOwn) {
         throw new Problem("forbidden", "Only the room's owner may send others out");
       }
       if (room.ownerId === userId) throw new Problem("conflict", "The owner cannot be sent out");
-      await store.setMembership(name, userId, "removed");
+      // Whoever goes may come back, where anybody may come in.
+      if (isOwn) await store.dropInvitation(name, userId);
+      else await store.setMembership(name, userId, "removed");
       fanout.tell(name, { kind: "expelled", userId });
     },
   };

@@ -2,7 +2,7 @@ import { Elysia, t } from "elysia";
 import type { guard } from "../../http/guard.ts";
 import { Problem, problemSchema } from "../../http/problem.ts";
 import type { Fanout } from "../../realtime/fanout.ts";
-import { socketDetail } from "../../realtime/frames.ts";
+import { roomField, socketDetail } from "../../realtime/frames.ts";
 import type { Gateway } from "../../realtime/gateway.ts";
 import { EarshotChat, messageJson } from "./dialects/earshot.ts";
 import {
@@ -20,7 +20,6 @@ import {
   messageSchema,
   pageSchema,
   roomBody,
-  roomField,
   roomSchema,
 } from "./model.ts";
 import type { RoomsService } from "./rooms.ts";
@@ -39,6 +38,7 @@ const LIMITS = {
   textFrameBytesMax: 64 * 1024,
   binaryFrameBytesMax: 64 * 1024,
   idleMs: 120_000,
+  isBinaryRated: true,
 };
 const ROOMS_PAGE_MAX = 1_000;
 

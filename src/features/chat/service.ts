@@ -8,6 +8,7 @@ import {
   type ChatLive,
   type ChatMessage,
   HISTORY_MESSAGES_MAX,
+  MEMBERS_TOLD_MAX,
   MESSAGE_CHARACTERS_MAX,
   type Place,
   RECENT_MESSAGES,
@@ -65,7 +66,7 @@ export interface ChatService {
   remove(caller: Caller, room: string, id: number): Promise<ChatMessage>;
   typing(caller: Caller, room: string): void;
   /** Shows an interim caption. */
-  caption(caller: Caller, room: string, segmentId: string, text: string): void;
+  caption(caller: Caller, room: string, segmentId: string, text: string): Promise<void>;
   read(caller: Caller, room: string, offset: number): Promise<void>;
   /** `answer` runs in the same moment as the page is made, as `Seat.joined` does. */
   history(
@@ -118,8 +119,9 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
       const live = fanout.delivered(room);
       for (const message of read) if (message.offset <= live) messages.push(message);
       reached = messages.at(-1)?.offset ?? reached;
-      // Those that were sent before the reading began and are not there have been cleared away.
-      if (read.length === 0) reached = Math.max(reached, before);
+      // What was sent before the reading began and is not there has been cleared away.
+      if (read.some((message) => message.offset > live)) reached = live;
+      else if (read.length === 0) reached = Math.max(reached, before);
       const isAll = reached >= live;
       if (isAll || messages.length >= limit) return { messages, reached, isAll };
     }
@@ -140,7 +142,7 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
       recovered: isKnown && first === start + 1,
       more: !isAll,
       messages,
-      members: presence.members(name),
+      members: presence.members(name).slice(0, MEMBERS_TOLD_MAX),
       read,
     });
   };
@@ -214,7 +216,8 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
       checkText(text);
       if (!clientId.isWellFormed())
         throw new Problem("invalid", "client_id must be whole characters");
-      speak(caller);
+      // A caption is as fast as its speaker.
+      if (kind === "text") speak(caller);
       await rooms.checkMayEnter(caller, room);
       const said = { clientId, user: memberOf(caller), kind, text, at: now() };
       const { message, isNew } = await store.add(room, said);
@@ -230,8 +233,10 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
       speak(caller);
       fanout.tell(room, { kind: "typing", user: memberOf(caller) });
     },
-    caption: (caller, room, segmentId, text) =>
-      fanout.tell(room, { kind: "caption", user: memberOf(caller), segmentId, text }),
+    caption: async (caller, room, segmentId, text) => {
+      await rooms.checkMayEnter(caller, room);
+      fanout.tell(room, { kind: "caption", user: memberOf(caller), segmentId, text });
+    },
     read: (caller, room, offset) => store.setRead(room, caller.userId, offset),
     history: async (caller, room, query, answer) => {
       const { after, before, limit = HISTORY_MESSAGES_MAX } = query;

@@ -34,6 +34,8 @@ export interface ChatStore {
   /** What decides whether the user may enter; null when there is no room. */
   access(name: string, userId: number): Promise<RoomAccess | null>;
   setMembership(name: string, userId: number, status: "invited" | "removed"): Promise<void>;
+  /** Forgets that the user was let in; one that was sent out stays so. */
+  dropInvitation(name: string, userId: number): Promise<void>;
   /** Who was sent out of which room since a time. */
   removedSince(at: number): Promise<{ room: string; userId: number }[]>;
   /** How far the user has read; 0 at first. */
@@ -278,6 +280,19 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
         .innerJoin(rooms, eq(rooms.id, room_members.room_id))
         .where(and(eq(room_members.status, "removed"), gte(room_members.at, at)))
         .all(),
+    dropInvitation: (name, userId) =>
+      commit(() => {
+        const { id } = mustFind(name);
+        db.delete(room_members)
+          .where(
+            and(
+              eq(room_members.room_id, id),
+              eq(room_members.user_id, userId),
+              eq(room_members.status, "invited"),
+            ),
+          )
+          .run();
+      }),
     setMembership: (name, userId, status) =>
       commit(() => {
         const { id } = mustFind(name);

@@ -30,7 +30,11 @@ interface StoredMessage {
   at: number;
 }
 
+/** Messages of one user that wait, and the field of the latest. */
+export const KEPT_FIELDS_MAX = 2_001;
+const FULL_MS = 5_000;
 const FIELD = "message:";
+const LATEST = "transcription";
 
 export function createKeptMessages(kept: Kept, now: () => number): KeptMessages {
   let lastAt = 0;
@@ -41,9 +45,14 @@ export function createKeptMessages(kept: Kept, now: () => number): KeptMessages 
       // Strictly growing, so that messages of the same moment keep their order.
       lastAt = Math.max(now(), lastAt + 0.001);
       const stored: StoredMessage = { language, audio, at: lastAt };
-      const fields = { transcription: audio, [FIELD + messageId]: JSON.stringify(stored) };
-      if (await kept.put(key(userId), fields)) return;
-      throw new Problem("too_large", "Too many messages wait for this user; save them first");
+      const fields = { [LATEST]: audio, [FIELD + messageId]: JSON.stringify(stored) };
+      const answer = await kept.put(key(userId), fields);
+      if (answer === "key_full") {
+        throw new Problem("too_large", "Too many messages wait for this user; save them first");
+      }
+      if (answer === "full") {
+        throw new Problem("queue_full", "Too many messages wait here", { retryAfterMs: FULL_MS });
+      }
     },
     list: async (userId) => {
       const stored: (StoredMessage & { messageId: string })[] = [];
@@ -56,10 +65,14 @@ export function createKeptMessages(kept: Kept, now: () => number): KeptMessages 
       }
       return stored.sort((a, b) => a.at - b.at);
     },
-    remove: (userId, messageIds) =>
-      kept.remove(
+    remove: async (userId, messageIds) => {
+      await kept.remove(
         key(userId),
         messageIds.map((id) => FIELD + id),
-      ),
+      );
+      // The latest is a copy of one of them; without any it would only take up room.
+      const left = Object.keys(await kept.get(key(userId)));
+      if (left.every((field) => field === LATEST)) await kept.remove(key(userId), [LATEST]);
+    },
   };
 }

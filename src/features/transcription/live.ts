@@ -42,7 +42,7 @@ export interface Captions {
   /** Throws when the caller may not enter the room. */
   check(caller: Caller, room: string): Promise<void>;
   /** Shows what may still change. */
-  interim(caller: Caller, room: string, segmentId: string, text: string): void;
+  interim(caller: Caller, room: string, segmentId: string, text: string): Promise<void>;
   /** Keeps a final in the room. */
   final(caller: Caller, room: string, segmentId: string, text: string): Promise<void>;
 }
@@ -57,6 +57,8 @@ export interface LiveDependencies {
   log: Log;
 }
 
+/** Sound of all sessions that waits; past it no further session is opened. */
+const BACKLOG_MS_MAX = 120_000;
 const TOUCH_EVERY_MS = 30_000;
 /** A live transcription that was not touched for so long was left by a process that died. */
 const STALE_MS = 4 * TOUCH_EVERY_MS;
@@ -80,6 +82,12 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
   const tidying = setInterval(tidyOrLog, TOUCH_EVERY_MS);
   tidyOrLog();
 
+  const backlogMs = (): number => {
+    let sum = 0;
+    for (const session of sessions) sum += session.queuedMs();
+    return sum;
+  };
+
   const checkLanguage = (language: string): string => {
     const known = recognition?.info.languages ?? [];
     const chosen = language === "auto" ? known[0] : known.find((one) => one === language);
@@ -101,17 +109,22 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
           retryAfterMs: 1_000,
         });
       }
+      if (backlogMs() > BACKLOG_MS_MAX) {
+        throw new Refusal("overloaded", "more is being said than this machine keeps up with", {
+          close: CLOSE.overloaded,
+          retryAfterMs: 5_000,
+        });
+      }
       const id = newId();
       const row = { userId, language, sessionId: id, room, title: request.title };
       const transcriptionId = request.store ? await store.begin(row) : null;
 
+      let captioned = room;
       const caption = (event: SessionEvent): void => {
-        if (room === null) return;
-        if (event.type === "partial") captions.interim(speaker, room, event.segmentId, event.text);
-        if (event.type !== "final") return;
-        const { segmentId, text } = event.segment;
-        captions.final(speaker, room, segmentId, text).catch((error: unknown) => {
-          log.error({ session: id, ...errorFields(error) }, "a caption did not reach its room");
+        captionOf(captions, speaker, captioned, event)?.catch((error: unknown) => {
+          // The speaker may have been sent out of the room since: nothing more goes there.
+          captioned = null;
+          log.warn({ session: id, ...errorFields(error) }, "captions no longer reach their room");
         });
       };
       const tell = (event: SessionEvent): void => {
@@ -126,7 +139,7 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
           { recognition, store, processText, log },
         );
       } catch (error) {
-        if (transcriptionId !== null) await store.finish(transcriptionId, 0);
+        if (transcriptionId !== null) await store.finish(transcriptionId, 0, true);
         if (!(error instanceof RecognitionFull)) throw error;
         throw new Refusal("overloaded", "every recogniser is taken", {
           close: CLOSE.overloaded,
@@ -139,4 +152,20 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
     count: () => sessions.size,
     close: () => clearInterval(tidying),
   };
+}
+
+/** Sends what an event says to the room; null when that is nothing. */
+function captionOf(
+  captions: Captions,
+  speaker: Caller,
+  room: string | null,
+  event: SessionEvent,
+): Promise<void> | null {
+  if (room === null) return null;
+  if (event.type === "partial") {
+    return captions.interim(speaker, room, event.segmentId, event.text);
+  }
+  if (event.type !== "final") return null;
+  const { segmentId, text } = event.segment;
+  return captions.final(speaker, room, segmentId, text);
 }

@@ -1,6 +1,6 @@
 import { type Static, Type as t } from "@sinclair/typebox";
 import { REFUSAL_CODES } from "../../realtime/refusal.ts";
-import { clientFrame, refField } from "../../realtime/frames.ts";
+import { clientFrame, refField, roomField } from "../../realtime/frames.ts";
 
 /** Languages that people are served in; an engine may know fewer. */
 export const LANGUAGES = ["en", "hi"] as const;
@@ -73,9 +73,7 @@ const Start = clientFrame(
     interim_results: t.Optional(t.Boolean({ default: true })),
     endpointing_ms: t.Optional(t.Integer({ minimum: 100, maximum: 60_000 })),
     words: t.Optional(t.Boolean({ default: true, description: "tell each word's time" })),
-    room: t.Optional(
-      t.String({ minLength: 1, maxLength: 100, pattern: "^[^\\u0000-\\u001f\\u007f|]+$" }),
-    ),
+    room: t.Optional(roomField),
     store: t.Optional(t.Boolean({ default: true })),
     title: t.Optional(t.String({ maxLength: TITLE_CHARACTERS_MAX })),
     user_id: t.Optional(userId),

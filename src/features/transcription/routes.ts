@@ -30,6 +30,7 @@ const LIMITS = {
   textFrameBytesMax: 5 * 1024 * 1024,
   binaryFrameBytesMax: 1024 * 1024,
   idleMs: 60_000,
+  isBinaryRated: false,
 };
 const FRAME_LIMITS = {
   audio_frame_bytes: LIMITS.binaryFrameBytesMax,
@@ -41,6 +42,11 @@ const PAGE_MAX = 1_000;
 const STREAM_PAGE = 200;
 /** Recognising what was kept takes as long as it takes; the connection waits. */
 const NO_TIMEOUT_S = 0;
+
+const identity = {
+  user_id: t.Optional(t.Integer({ minimum: 0, description: "open mode only" })),
+  name: t.Optional(t.String({ description: "open mode only" })),
+};
 
 export function transcriptionRoutes(dependencies: TranscriptionRoutesDependencies) {
   const { guard, gateway, service, live, spoken } = dependencies;
@@ -77,6 +83,7 @@ export function transcriptionRoutes(dependencies: TranscriptionRoutesDependencie
         signedIn: true,
         query: t.Object(
           {
+            ...identity,
             after: t.Optional(t.Integer({ minimum: 0, description: "an id; rows after it" })),
             limit: t.Optional(t.Integer({ minimum: 1, maximum: PAGE_MAX })),
           },
@@ -139,8 +146,7 @@ export function transcriptionRoutes(dependencies: TranscriptionRoutesDependencie
       {
         signedIn: true,
         query: t.Object({
-          user_id: t.Optional(t.Integer({ minimum: 0, description: "open mode only" })),
-          name: t.Optional(t.String({ description: "open mode only" })),
+          ...identity,
         }),
         response: { 101: t.Void({ description: "the socket is open" }), 426: problemSchema },
         detail: socketDetail({

@@ -1,18 +1,19 @@
 import { type Log, errorFields } from "../../platform/log.ts";
 import { Refusal, CLOSE } from "../../realtime/refusal.ts";
-import { type AudioFormat, UnsupportedAudio, bytesPerSecond } from "../../speech/audio.ts";
+import { type AudioFormat, UnsupportedAudio } from "../../speech/audio.ts";
 import type { Heard } from "../../speech/engine.ts";
-import type { Recognition, RecognitionEvent, RecognitionStream } from "../../speech/recognition.ts";
-import { createWavParser } from "../../speech/wav.ts";
+import type { Recognition, RecognitionEvent } from "../../speech/recognition.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
 import type { Segment } from "./model.ts";
+import { createSoundInput } from "./sound-input.ts";
 import type { TranscriptionStore } from "./store.ts";
 
-/** Sound that is not recognised yet; past it the client is too fast. */
-export const AUDIO_QUEUE_MS_MAX = 60_000;
 const ACK_EVERY_MS = 1_000;
-/** How long the end of a session waits for its recogniser. */
-const END_MS_MAX = 90_000;
+/** The end of a session waits for its recogniser as long as it gets on. */
+const STALLED_MS_MAX = 30_000;
+/** How long a recogniser may take to answer when it is told to end at once. */
+const HURRIED_MS_MAX = 3_000;
+const LOOK_EVERY_MS = 100;
 
 /** What a session tells whoever listens to it, in order. */
 export type SessionEvent =
@@ -45,12 +46,17 @@ export type EndReason = "stop" | "disconnected" | "draining" | "failed";
 export interface Session {
   id: string;
   transcriptionId: number | null;
+  /** Sound that came and is not recognised yet. */
+  queuedMs(): number;
   /** Takes sound. Throws `Refusal` when it cannot be used or comes too fast. */
   push(bytes: Uint8Array): void;
   /** Asks for the words so far; answered by `finalized` after their finals. */
   finalize(): void;
-  /** Ends it: everything in flight is told and kept, then `done`. Calling it again waits for the same end. */
-  end(reason: EndReason): Promise<void>;
+  /**
+   * Ends it: everything in flight is told and kept, then `done`. Calling it again waits for the same
+   * end, and may hurry it: after `withinMs` only what is recognised by then is kept.
+   */
+  end(reason: EndReason, withinMs?: number): Promise<void>;
 }
 
 export interface SessionRequest {
@@ -74,10 +80,6 @@ export function openSession(
   { id, transcriptionId, language, format, tell }: SessionRequest,
   { recognition, store, processText, log }: SessionDependencies,
 ): Session {
-  const header = format === "wav" ? createWavParser() : null;
-  let stream: RecognitionStream | null = null;
-  let bytesPerMs = 0;
-  let receivedBytes = 0;
   let processedMs = 0;
   let toldMs = -1;
 
@@ -88,8 +90,9 @@ export function openSession(
   let lastEndMs = 0;
 
   let ending: Promise<void> | null = null;
-  let isOver = false;
-  let onEnded: (() => void) | null = null;
+  let endAt = Number.POSITIVE_INFINITY;
+  let hasEnded = false;
+  let isWhole = true;
 
   // Each step waits for the one before: finals are on the disk before they are told, and nothing
   // overtakes them.
@@ -107,15 +110,16 @@ export function openSession(
       });
     });
 
-  const receivedMs = (): number => (bytesPerMs === 0 ? 0 : receivedBytes / bytesPerMs);
   const segmentId = (): string => `${id}-${segments + 1}`;
 
-  const openStream = (streamFormat: AudioFormat): RecognitionStream => {
-    bytesPerMs = bytesPerSecond(streamFormat) / 1000;
-    return recognition.open(streamFormat, (event) => {
-      steps = then(steps, () => hear(event));
-    });
-  };
+  const input = createSoundInput({
+    format,
+    open: (known) =>
+      recognition.open(known, (event) => {
+        steps = then(steps, () => hear(event));
+      }),
+    processedMs: () => processedMs,
+  });
 
   const hear = async (event: RecognitionEvent): Promise<void> => {
     switch (event.type) {
@@ -131,10 +135,12 @@ export function openSession(
       case "cut":
         return tell({ type: "finalized", seq: ++seq });
       case "ended":
-        return onEnded?.();
+        hasEnded = true;
+        return;
       case "failed":
-        stream = null;
-        onEnded?.();
+        hasEnded = true;
+        isWhole = false;
+        input.lose();
         return tell({
           type: "failed",
           refusal: new Refusal("internal", "the recogniser failed", { close: CLOSE.internal }),
@@ -205,69 +211,70 @@ export function openSession(
   };
 
   const acknowledgement = setInterval(() => {
-    const heard = Math.floor(receivedMs());
+    const heard = Math.floor(input.receivedMs());
     const done = Math.min(heard, Math.floor(processedMs));
     if (heard + done === toldMs) return;
     toldMs = heard + done;
     tell({ type: "ack", receivedMs: heard, processedMs: done, queuedMs: heard - done });
   }, ACK_EVERY_MS);
 
-  const end = async (reason: EndReason): Promise<void> => {
-    clearInterval(acknowledgement);
-    if (stream !== null) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => {
-          log.error({ session: id }, "a recogniser did not come to its end");
-          stream?.drop();
-          resolve();
-        }, END_MS_MAX);
-        onEnded = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        stream?.end();
-      });
+  /** Waits until everything is recognised, or until it stalls or the time is over. */
+  const recogniseRest = async (): Promise<void> => {
+    input.flush();
+    input.stream()?.end();
+    let lastMs = processedMs;
+    let movedAt = performance.now();
+    while (input.stream() !== null && !hasEnded) {
+      await Bun.sleep(LOOK_EVERY_MS);
+      if (processedMs !== lastMs) movedAt = performance.now();
+      lastMs = processedMs;
+      const isStalled = performance.now() - movedAt > STALLED_MS_MAX;
+      if (isStalled || performance.now() > endAt) return hurry();
     }
+  };
+
+  /** Takes what is recognised by now; the sound that waits is given up. */
+  const hurry = async (): Promise<void> => {
+    if (hasEnded) return;
+    isWhole = false;
+    log.warn({ session: id }, "a session ended before all of its sound was recognised");
+    input.stream()?.endNow();
+    const giveUpAt = performance.now() + HURRIED_MS_MAX;
+    while (!hasEnded && performance.now() < giveUpAt) await Bun.sleep(LOOK_EVERY_MS);
+    if (!hasEnded) input.stream()?.drop();
+  };
+
+  const end = async (reason: EndReason): Promise<void> => {
+    await recogniseRest();
+    clearInterval(acknowledgement);
     await steps;
     await processing;
     await steps;
-    const durationMs = Math.round(receivedMs());
-    if (transcriptionId !== null) await store.finish(transcriptionId, durationMs);
-    isOver = true;
-    tell({ type: "done", seq: ++seq, durationMs, wordCount, segments, reason });
+    const durationMs = Math.round(isWhole ? input.receivedMs() : processedMs);
+    if (transcriptionId !== null) await store.finish(transcriptionId, durationMs, isWhole);
+    const told = isWhole || reason !== "stop" ? reason : "failed";
+    tell({ type: "done", seq: ++seq, durationMs, wordCount, segments, reason: told });
   };
-
-  if (format !== "wav") stream = openStream(format);
 
   return {
     id,
     transcriptionId,
+    queuedMs: () => Math.max(0, input.receivedMs() - processedMs),
     push: (bytes) => {
-      if (ending !== null || isOver) return;
-      const audio = header === null ? bytes : audioOf(header.push(bytes));
-      if (audio === null || audio.length === 0) return;
-      if (stream === null) throw new Refusal("internal", "the recogniser failed");
-      const aheadMs = (receivedBytes + audio.length) / bytesPerMs - processedMs;
-      if (aheadMs > AUDIO_QUEUE_MS_MAX) {
-        throw new Refusal("audio_too_fast", `more than ${AUDIO_QUEUE_MS_MAX} ms of sound wait`, {
-          close: CLOSE.bufferLimit,
-        });
-      }
-      receivedBytes += audio.length;
-      stream.push(audio);
+      if (ending === null) input.push(bytes);
     },
     finalize: () => {
+      input.flush();
+      const stream = input.stream();
       if (stream !== null) stream.cut();
       else steps = then(steps, () => tell({ type: "finalized", seq: ++seq }));
     },
-    end: (reason) => (ending ??= end(reason)),
+    end: (reason, withinMs) => {
+      if (withinMs !== undefined) endAt = Math.min(endAt, performance.now() + withinMs);
+      ending ??= end(reason);
+      return ending;
+    },
   };
-
-  function audioOf(parsed: { format: AudioFormat; audio: Uint8Array } | null): Uint8Array | null {
-    if (parsed === null) return null;
-    stream ??= openStream(parsed.format);
-    return parsed.audio;
-  }
 }
 
 /** A sound that cannot be used, or recognisers that are all taken, in words for a client. */

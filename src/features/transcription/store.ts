@@ -25,8 +25,8 @@ export interface TranscriptionStore {
   begin(row: LiveTranscription): Promise<number>;
   addSegment(id: number, segment: Segment, durationMs: number): Promise<void>;
   addProcessed(id: number, segmentId: string, text: string, wordCount: number): Promise<void>;
-  /** Ends a live transcription and returns its count of words. */
-  finish(id: number, durationMs: number): Promise<void>;
+  /** Ends a live transcription; one that is not whole is marked as interrupted. */
+  finish(id: number, durationMs: number, isWhole: boolean): Promise<void>;
   /** Says that a live transcription is still being spoken. */
   touch(ids: readonly number[]): Promise<void>;
   /** Marks live ones that nobody has touched since `before`: their process died. */
@@ -80,6 +80,15 @@ export function createTranscriptionStore({
   const find = (id: number): Transcription | null =>
     db.select().from(transcriptions).where(eq(transcriptions.id, id)).get() ?? null;
 
+  const addSaved = db
+    .insert(saved_messages)
+    .values({
+      message_id: sql.placeholder("messageId"),
+      transcription_id: sql.placeholder("transcriptionId"),
+      saved_at: sql.placeholder("at"),
+    })
+    .prepare();
+
   const findSaved = (messageIds: readonly string[]) => {
     const rows = db
       .select()
@@ -101,10 +110,8 @@ export function createTranscriptionStore({
         if (findSaved(messageIds).latest !== null) return null;
         const added = insert(row);
         const at = now();
-        for (const message_id of messageIds) {
-          db.insert(saved_messages)
-            .values({ message_id, transcription_id: added.id, saved_at: at })
-            .run();
+        for (const messageId of messageIds) {
+          addSaved.run({ messageId, transcriptionId: added.id, at });
         }
         return added;
       }),
@@ -174,12 +181,16 @@ export function createTranscriptionStore({
           .where(eq(transcriptions.id, id))
           .run();
       }),
-    finish: (id, durationMs) =>
+    finish: (id, durationMs, isWhole) =>
       commit(
         () =>
           void db
             .update(transcriptions)
-            .set({ status: "done", duration_ms: durationMs, updated_at: now() })
+            .set({
+              status: isWhole ? "done" : "interrupted",
+              duration_ms: durationMs,
+              updated_at: now(),
+            })
             .where(eq(transcriptions.id, id))
             .run(),
       ),

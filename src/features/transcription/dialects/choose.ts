@@ -2,7 +2,7 @@ import type { Connection, Protocol } from "../../../realtime/connection.ts";
 import { CLOSE, Refusal } from "../../../realtime/refusal.ts";
 import type { TranscriptionService } from "../service.ts";
 import { type StreamingDependencies, openStreaming } from "./earshot.ts";
-import { openOneFrame } from "./one-frame.ts";
+import { checkOneFrame, openOneFrame } from "./one-frame.ts";
 
 export interface DialectDependencies extends StreamingDependencies {
   service: TranscriptionService;
@@ -18,17 +18,21 @@ export function openByFirstFrame(
   let chosen: Protocol | null = null;
   return {
     frame: (frame) => {
-      chosen ??=
-        "type" in frame
+      if (chosen === null) {
+        const isStreaming = "type" in frame;
+        // A frame that fits neither chooses nothing.
+        if (!isStreaming) checkOneFrame(frame);
+        chosen = isStreaming
           ? openStreaming(connection, dependencies)
           : openOneFrame(connection, dependencies.service, dependencies.spoken);
+      }
       return chosen.frame(frame);
     },
     binary: (bytes) => {
       if (chosen !== null) return chosen.binary(bytes);
       throw new Refusal("bad_request", "send `start` before sound", { close: CLOSE.badRequest });
     },
-    drain: () => chosen?.drain(),
+    drain: (withinMs) => chosen?.drain(withinMs),
     closed: () => chosen?.closed(),
   };
 }

@@ -5,12 +5,8 @@ import type { Encoding } from "../../../speech/audio.ts";
 import type { HeardWord } from "../../../speech/engine.ts";
 import type { LiveTranscriptions, OpenedSession } from "../live.ts";
 import { type StartFrame, type StreamingClientFrame, streamingClientFrames } from "../model.ts";
-import {
-  type Session,
-  type SessionEvent,
-  AUDIO_QUEUE_MS_MAX,
-  asSpeechRefusal,
-} from "../session.ts";
+import { type Session, type SessionEvent, asSpeechRefusal } from "../session.ts";
+import { AUDIO_QUEUE_MS_MAX } from "../sound-input.ts";
 
 export interface StreamingDependencies {
   live: LiveTranscriptions;
@@ -115,9 +111,16 @@ export function openStreaming(
         return running().finalize();
       case "stop":
         stopRef = frame.ref;
-        await running().end("stop");
-        return connection.close(CLOSE.done);
+        // Not waited for: pings are answered while the rest is recognised.
+        void finish(running());
+        return;
     }
+  };
+
+  /** Never rejects: the session tells of its own failures. */
+  const finish = async (running: Session): Promise<void> => {
+    await running.end("stop");
+    connection.close(CLOSE.done);
   };
 
   return {
@@ -138,7 +141,7 @@ export function openStreaming(
         throw asSpeechRefusal(error);
       }
     },
-    drain: async () => session?.end("draining"),
+    drain: async (withinMs) => session?.end("draining", withinMs),
     closed: async () => session?.end("disconnected"),
   };
 }

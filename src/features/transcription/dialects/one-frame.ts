@@ -1,6 +1,8 @@
+import type { Static } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { firstCharacters } from "../../../http/characters.ts";
 import type { Connection, Protocol } from "../../../realtime/connection.ts";
-import { misfit } from "../../../realtime/frames.ts";
+import { type RawFrame, misfit } from "../../../realtime/frames.ts";
 import { Refusal } from "../../../realtime/refusal.ts";
 import { UnsupportedAudio } from "../../../speech/audio.ts";
 import { createWavParser } from "../../../speech/wav.ts";
@@ -11,6 +13,12 @@ import { wavOf } from "../wav-text.ts";
 const TEXT_CHARACTERS = 20;
 
 const check = TypeCompiler.Compile(OneFrame);
+
+/** Throws `Refusal` unless the frame belongs to this dialect. */
+export function checkOneFrame(frame: RawFrame): Static<typeof OneFrame> {
+  if (!check.Check(frame)) throw misfit(check, frame);
+  return frame;
+}
 
 /**
  * One frame, one answer: `{user_id,language,audio}` is kept and answered by
@@ -24,8 +32,7 @@ export function openOneFrame(
 ): Protocol {
   return {
     frame: async (frame) => {
-      if (!check.Check(frame)) throw misfit(check, frame);
-      const { user_id, language, audio } = frame;
+      const { user_id, language, audio } = checkOneFrame(frame);
       refuseUnusable(audio, language, spoken);
       const messageId = await service.keep(connection.visitor.caller, user_id, language, audio);
       connection.send({
@@ -58,11 +65,4 @@ function refuseUnusable(audio: string, language: string, spoken: readonly string
     if (error instanceof UnsupportedAudio) throw new Refusal("unsupported_audio", error.message);
     throw error;
   }
-}
-
-function firstCharacters(text: string, count: number): string {
-  // Two code units hold any character, so the rest of a long text is not looked at.
-  return Array.from(text.slice(0, count * 2))
-    .slice(0, count)
-    .join("");
 }

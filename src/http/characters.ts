@@ -1,0 +1,7 @@
+/** The first characters (code points) of a text; none is cut in half. */
+export function firstCharacters(text: string, count: number): string {
+  // Two code units hold any character, so the rest of a long text is not looked at.
+  return Array.from(text.slice(0, count * 2))
+    .slice(0, count)
+    .join("");
+}
