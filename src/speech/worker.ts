@@ -12,9 +12,12 @@ interface OpenStream {
   waiting: ToSpeechWorker[];
 }
 
+/** How long the streams are worked on before messages are heard again. */
+const ROUND_MS = 20;
+
 const streams = new Map<number, OpenStream>();
 let engine: Engine | null = null;
-let isWorking = false;
+let isScheduled = false;
 
 self.addEventListener("message", ({ data }: MessageEvent<ToSpeechWorker>) => {
   switch (data.type) {
@@ -70,18 +73,26 @@ async function open({ stream, format }: ToSpeechWorker & { type: "open" }): Prom
  * that sends an hour of sound at once does not hold up those who speak now.
  */
 function work(): void {
-  if (isWorking) return;
-  isWorking = true;
-  let hasMore = false;
-  for (const [stream, entry] of streams) {
-    try {
-      hasMore = advance(stream, entry) || hasMore;
-    } catch (error) {
-      fail(stream, error);
+  if (isScheduled) return;
+  const until = performance.now() + ROUND_MS;
+  let hasMore: boolean;
+  do {
+    hasMore = false;
+    for (const [stream, entry] of streams) {
+      try {
+        hasMore = advance(stream, entry) || hasMore;
+      } catch (error) {
+        fail(stream, error);
+      }
     }
-  }
-  isWorking = false;
-  if (hasMore) setImmediate(work);
+  } while (hasMore && performance.now() < until);
+  if (!hasMore) return;
+  isScheduled = true;
+  // A timer, because immediates in a row keep a worker from hearing its messages.
+  setTimeout(() => {
+    isScheduled = false;
+    work();
+  }, 0);
 }
 
 /** One block, or the next thing that was asked for. False when the stream has nothing to do. */
