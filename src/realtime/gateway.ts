@@ -55,7 +55,7 @@ export interface GatewayDependencies {
 const SUBPROTOCOL = "earshot.v1";
 const CONNECTIONS_MAX = 50_000;
 /** What protocols may take beyond the time that they were given. */
-const STOP_SLACK_MS = 2_000;
+const STOP_SLACK_MS = 4_500;
 const INSPECT_EVERY_MS = 1_000;
 /** Above our own frame limits, so that a frame too large is answered before the close. */
 const PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;

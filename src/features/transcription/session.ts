@@ -12,7 +12,7 @@ const ACK_EVERY_MS = 1_000;
 /** The end of a session waits for its recogniser as long as it gets on. */
 const STALLED_MS_MAX = 30_000;
 /** How long a recogniser may take to answer when it is told to end at once. */
-const HURRIED_MS_MAX = 1_500;
+const HURRIED_MS_MAX = 4_000;
 const LOOK_EVERY_MS = 100;
 
 /** What a session tells whoever listens to it, in order. */
