@@ -83,6 +83,7 @@ export class Inbox {
   }
 }
 
+/** A timer, because immediates in a row keep Bun from reading other sockets. */
 function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
