@@ -2,7 +2,7 @@ import { Database as Sqlite } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
-import { type Commit, createGroupCommit } from "./commit.ts";
+import { type Commit, createGroupCommit, isLocked } from "./commit.ts";
 import { migrate } from "./migrations.ts";
 
 /** The open database. Reads are synchronous and see every commit; writes go through `commit`. */
@@ -29,7 +29,7 @@ export function openDatabase(path: string): Database {
   const sqlite = new Sqlite(path, { create: true, strict: true });
   try {
     sqlite.run(`PRAGMA busy_timeout=${START_LOCK_MS_MAX}`);
-    sqlite.run("PRAGMA journal_mode=WAL");
+    retryLocked(() => void sqlite.run("PRAGMA journal_mode=WAL"));
     sqlite.run("PRAGMA synchronous=FULL");
     sqlite.run("PRAGMA foreign_keys=ON");
     migrate(sqlite);
@@ -62,4 +62,20 @@ export function openDatabase(path: string): Database {
       sqlite.close();
     },
   };
+}
+
+/**
+ * Tries again while other processes are in the way: two that turn the same new file to WAL at once
+ * would wait for each other, so SQLite refuses one of them without waiting.
+ */
+function retryLocked(step: () => void): void {
+  const giveUpAt = performance.now() + START_LOCK_MS_MAX;
+  for (;;) {
+    try {
+      return step();
+    } catch (error) {
+      if (!isLocked(error) || performance.now() > giveUpAt) throw error;
+      Bun.sleepSync(1 + Math.random() * 10);
+    }
+  }
 }
