@@ -39,6 +39,7 @@ function send(frame) {
 }
 
 connect();
+setInterval(() => send({ type: "ping" }), 30_000); // a socket that is silent for long is closed
 for await (const text of createInterface({ input: process.stdin })) {
   const say = { type: "say", room, client_id: crypto.randomUUID(), text };
   unsent.set(say.client_id, say);
