@@ -86,6 +86,7 @@ export class SocketConnection implements Connection, InboxOwner {
   private expiresAt: number | null;
   private refusedFrames = 0;
   private open = true;
+  private isFull = false;
 
   constructor(
     private readonly socket: ServerWebSocket<unknown>,
@@ -181,13 +182,20 @@ export class SocketConnection implements Connection, InboxOwner {
     } else if (now - this.heardAt > this.limits.idleMs) {
       const detail = `nothing was heard for ${this.limits.idleMs} ms`;
       this.refuse(new Refusal("idle_timeout", detail, { close: CLOSE.idle }));
-    } else if (this.socket.getBufferedAmount() > UNSENT_BYTES_MAX) {
+    } else if (this.isSlow()) {
       const detail = "more is unsent than this server holds; come back and recover";
       this.refuse(new Refusal("overloaded", detail, { close: CLOSE.slowConsumer }));
     } else if (now - this.openedAt > LIFETIME_MS) {
       const detail = "this socket has lived long enough; come back";
       this.refuse(new Refusal("draining", detail, { close: CLOSE.draining }));
     }
+  }
+
+  /** Whether too much was unsent twice in a row: one large answer alone makes nobody slow. */
+  private isSlow(): boolean {
+    const wasFull = this.isFull;
+    this.isFull = this.socket.getBufferedAmount() > UNSENT_BYTES_MAX;
+    return wasFull && this.isFull;
   }
 
   // The inbox's side.

@@ -83,7 +83,6 @@ export class Inbox {
   }
 }
 
-/** A timer, because immediates in a row keep Bun from reading other sockets. */
 function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => setImmediate(resolve));
 }

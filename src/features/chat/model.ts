@@ -6,6 +6,8 @@ export const MESSAGE_CHARACTERS_MAX = 4_000;
 const CLIENT_ID_CHARACTERS_MAX = 100;
 /** Messages that one answer holds. */
 export const HISTORY_MESSAGES_MAX = 500;
+/** Text that one answer holds, so that it stays well below what may be unsent on a socket. */
+export const PAGE_CHARACTERS_MAX = 100_000;
 /** Messages that a newcomer is shown. */
 export const RECENT_MESSAGES = 50;
 /** Members that somebody who joins is told; `presence` counts them all. */

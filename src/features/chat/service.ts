@@ -8,6 +8,7 @@ import {
   type ChatLive,
   type ChatMessage,
   HISTORY_MESSAGES_MAX,
+  PAGE_CHARACTERS_MAX,
   MEMBERS_TOLD_MAX,
   MESSAGE_CHARACTERS_MAX,
   type Place,
@@ -112,18 +113,24 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
   ): Promise<{ messages: ChatMessage[]; reached: number; isAll: boolean }> => {
     const messages: ChatMessage[] = [];
     let reached = offset;
+    let characters = 0;
     for (;;) {
       const before = fanout.delivered(room);
       const read = await store.after(room, reached, limit - messages.length);
       // From here to the return nothing is awaited.
       const live = fanout.delivered(room);
-      for (const message of read) if (message.offset <= live) messages.push(message);
+      for (const message of read) {
+        if (message.offset > live || characters > PAGE_CHARACTERS_MAX) break;
+        messages.push(message);
+        characters += message.text.length;
+      }
       reached = messages.at(-1)?.offset ?? reached;
       // What was sent before the reading began and is not there has been cleared away.
-      if (read.some((message) => message.offset > live)) reached = live;
+      const isFull = characters > PAGE_CHARACTERS_MAX;
+      if (!isFull && read.some((message) => message.offset > live)) reached = live;
       else if (read.length === 0) reached = Math.max(reached, before);
       const isAll = reached >= live;
-      if (isAll || messages.length >= limit) return { messages, reached, isAll };
+      if (isAll || isFull || messages.length >= limit) return { messages, reached, isAll };
     }
   };
 
@@ -247,10 +254,11 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
         return answer({ epoch, messages, more: !isAll });
       }
       if (after !== undefined) {
-        const messages = await store.after(room, after, limit);
+        const messages = firstOf(await store.after(room, after, limit), PAGE_CHARACTERS_MAX);
         return answer({ epoch, messages, more: (messages.at(-1)?.offset ?? head) < head });
       }
-      const messages = await store.before(room, before ?? head + 1, limit);
+      const all = await store.before(room, before ?? head + 1, limit);
+      const messages = lastOf(all, PAGE_CHARACTERS_MAX);
       answer({ epoch, messages, more: (messages[0]?.offset ?? 1) > 1 });
     },
     recheck: async () => {
@@ -278,6 +286,18 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
       }
     },
   };
+}
+
+/** As many as fit, from the beginning; one at least. */
+function firstOf(messages: ChatMessage[], charactersMax: number): ChatMessage[] {
+  let characters = 0;
+  const cut = messages.findIndex(({ text }) => (characters += text.length) > charactersMax);
+  return cut < 0 ? messages : messages.slice(0, Math.max(1, cut));
+}
+
+/** As many as fit, from the end. */
+function lastOf(messages: ChatMessage[], charactersMax: number): ChatMessage[] {
+  return firstOf(messages.toReversed(), charactersMax).toReversed();
 }
 
 function memberOf({ userId, name }: Caller): Member {
