@@ -1,24 +1,22 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createBlocks, toPcm16 } from "../src/speech/blocks.ts";
-import { createLeveller } from "../src/speech/level.ts";
-import { loadVoskModel, locateVosk, openVosk } from "../src/speech/vosk.ts";
+import { toPcm16 } from "../src/speech/blocks.ts";
 import { decodeWav } from "../src/speech/wav.ts";
+import { hear, hearBare, loadEngines } from "./hearing.ts";
 
-// Word error rate of the bundled recogniser over clips with reference text, as recorded and turned
-// down to 2 %, each with and without levelling.
+// Word error rate of every recogniser that is here over clips with reference text, as recorded and
+// turned down to 2 %: the recogniser alone, with levelling, and the whole way with gate and levelling.
 //
-//   bun bench/accuracy.ts [FOLDER with manifest.tsv]
+//   bun accuracy.ts [FOLDER with manifest.tsv] [MODELS_DIR]
 
 const FOLDER = process.argv[2] ?? join(import.meta.dir, "../../shared/audio");
+const MODELS_DIR = process.argv[3] ?? join(import.meta.dir, "../models");
 const QUIET = 0.02;
 
-const source = locateVosk();
-if (source === null || !existsSync(FOLDER)) {
-  console.error("this needs the bundled recogniser and a folder of clips");
+if (!existsSync(FOLDER)) {
+  console.error("this needs a folder of clips");
   process.exit(1);
 }
-const engine = openVosk(source, loadVoskModel(source));
 const clips = readFileSync(join(FOLDER, "manifest.tsv"), "utf8")
   .trim()
   .split("\n")
@@ -30,46 +28,36 @@ const clips = readFileSync(join(FOLDER, "manifest.tsv"), "utf8")
     reference: wordsOf(reference),
   }));
 
-console.log("| sound | levelled | word error rate % |");
-console.log("|---|---|--:|");
-for (const gain of [1, QUIET]) {
-  for (const isLevelled of [false, true]) {
-    const rate = errorRate(gain, isLevelled).toFixed(1);
-    console.log(
-      `| ${gain === 1 ? "as recorded" : "at 2 %"} | ${isLevelled ? "yes" : "no"} | ${rate} |`,
-    );
+console.log("| recogniser | sound | alone % | levelled % | the whole way % |");
+console.log("|---|---|--:|--:|--:|");
+for (const { name, engine } of await loadEngines(MODELS_DIR)) {
+  for (const gain of [1, QUIET]) {
+    const rates = [
+      await errorRate(gain, (samples) => hearBare(engine, samples, false)),
+      await errorRate(gain, (samples) => hearBare(engine, samples, true)),
+      await errorRate(gain, (samples) => hear(engine, samples)),
+    ];
+    const cells = rates.map((rate) => (rate === null ? "–" : rate.toFixed(1)));
+    console.log(`| ${name} | ${gain === 1 ? "as recorded" : "at 2 %"} | ${cells.join(" | ")} |`);
   }
 }
+process.exit(0);
 
-function errorRate(gain: number, isLevelled: boolean): number {
+async function errorRate(
+  gain: number,
+  listen: (samples: Float32Array) => Promise<string> | string | null,
+): Promise<number | null> {
   let errors = 0;
   let words = 0;
   for (const { samples, reference } of clips) {
     // Through 16 bits again, as a quiet recording would have been.
     const heard = toPcm16(samples.map((sample) => sample * gain));
-    const text = listen(
-      Float32Array.from(heard, (sample) => sample / 0x8000),
-      isLevelled,
-    );
+    const text = await listen(Float32Array.from(heard, (sample) => sample / 0x8000));
+    if (text === null) return null;
     errors += distance(reference, wordsOf(text));
     words += reference.length;
   }
   return (errors / words) * 100;
-}
-
-function listen(samples: Float32Array, isLevelled: boolean): string {
-  const recogniser = engine.open();
-  const leveller = createLeveller();
-  const blocks = createBlocks();
-  const texts: string[] = [];
-  for (const block of [...blocks.push(samples), blocks.flush() ?? new Float32Array()]) {
-    if (block.length === 0) continue;
-    const sound = isLevelled ? leveller.level(block) : block;
-    if (recogniser.accept(toPcm16(sound))) texts.push(recogniser.ended().text);
-  }
-  texts.push(recogniser.final().text);
-  recogniser.free();
-  return texts.join(" ");
 }
 
 function wordsOf(text: string): string[] {

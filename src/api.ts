@@ -1,11 +1,18 @@
 import { Elysia } from "elysia";
 import { chatFrames } from "./features/chat/model.ts";
 import { type ChatRoutesDependencies, chatRoutes } from "./features/chat/routes.ts";
+import {
+  FILES_PATH,
+  type FileRoutesDependencies,
+  fileRoutes,
+  openAiMembers,
+} from "./features/transcription/file-routes.ts";
 import { transcriptionFrames, transcriptionSchema } from "./features/transcription/model.ts";
 import {
   type TranscriptionRoutesDependencies,
   transcriptionRoutes,
 } from "./features/transcription/routes.ts";
+import { UPLOAD_BODY_BYTES_MAX } from "./features/transcription/uploads.ts";
 import { docs } from "./http/docs.ts";
 import { errorAnswers } from "./http/errors.ts";
 import { type Identify, guard } from "./http/guard.ts";
@@ -13,6 +20,7 @@ import { type HealthDependencies, health } from "./http/health.ts";
 import { home } from "./http/home.ts";
 import { bodyLimit } from "./http/limits.ts";
 import { type OriginDependencies, originCheck } from "./http/origin.ts";
+import { problemSchema } from "./http/problem.ts";
 import type { Log } from "./platform/log.ts";
 import { commonFrames } from "./realtime/frames.ts";
 import page from "./web/index.html" with { type: "text" };
@@ -28,18 +36,21 @@ export interface ApiDependencies {
   health: HealthDependencies;
   chat: Omit<ChatRoutesDependencies, "guard">;
   transcription: Omit<TranscriptionRoutesDependencies, "guard">;
+  files: Omit<FileRoutesDependencies, "guard" | "log">;
 }
 
 /** Every route of the server in one Elysia. */
 export function createApi({ log, version, identify, ...parts }: ApiDependencies) {
   const signedIn = guard(identify);
   const routes = new Elysia({ normalize: false })
-    .use(errorAnswers(log))
+    .use(errorAnswers(log, openAiMembers))
     .use(home(text))
     .use(health(parts.health))
     .use(transcriptionRoutes({ guard: signedIn, ...parts.transcription }))
+    .use(fileRoutes({ guard: signedIn, log, ...parts.files }))
     .use(chatRoutes({ guard: signedIn, ...parts.chat }));
   const schemas = {
+    Problem: problemSchema,
     Transcription: transcriptionSchema,
     ...chatFrames,
     ...transcriptionFrames,
@@ -47,7 +58,7 @@ export function createApi({ log, version, identify, ...parts }: ApiDependencies)
   };
   return new Elysia({ normalize: false })
     .use(originCheck(parts.origin))
-    .use(bodyLimit())
+    .use(bodyLimit({ [FILES_PATH]: UPLOAD_BODY_BYTES_MAX }))
     .use(routes)
     .use(docs({ routes, version, schemas }));
 }

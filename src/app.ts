@@ -10,13 +10,11 @@ import {
   KEPT_FIELDS_MAX,
   KEPT_MESSAGES_BYTES_MAX,
   KEPT_MESSAGES_MS,
-  createKeptMessages,
 } from "./features/transcription/kept-messages.ts";
-import { createLiveTranscriptions } from "./features/transcription/live.ts";
-import { createTranscriptionService } from "./features/transcription/service.ts";
-import { createTranscriptionStore } from "./features/transcription/store.ts";
+import { LANGUAGES } from "./features/transcription/model.ts";
+import { createTranscriptionFeature } from "./features/transcription/feature.ts";
+import { UPLOAD_BODY_BYTES_MAX } from "./features/transcription/uploads.ts";
 import { createIdentify } from "./http/guard.ts";
-import { BODY_BYTES_MAX } from "./http/limits.ts";
 import { installationSecret } from "./http/secret.ts";
 import { createTokens } from "./http/tokens.ts";
 import { createRedisBus } from "./platform/bus.redis.ts";
@@ -32,10 +30,10 @@ import { createGateway } from "./realtime/gateway.ts";
 import { createPresence } from "./realtime/presence.ts";
 import { createPresenceStore } from "./realtime/presence.store.ts";
 import { UNLIMITED, createRateLimit } from "./realtime/rate.ts";
-import { openRecognition } from "./speech/open.ts";
+import { openRecognition, speechSettings } from "./speech/open.ts";
 import type { TextJob, TextResult } from "./text/pipeline.ts";
 import { VERSION } from "./version.ts";
-import { spawnSpeechWorker, spawnTextWorker } from "./workers.ts";
+import { spawnSearchWorker, spawnSpeechWorker, spawnTextWorker } from "./workers.ts";
 
 export interface App {
   /** Where it listens, such as `http://127.0.0.1:3000`. */
@@ -50,8 +48,8 @@ export interface App {
 const GUEST_ID_MIN = 2 ** 40;
 const GUEST_ID_MAX = 2 ** 47;
 const MEMORY_KEPT_BYTES_MAX = 256 * 1024 * 1024;
-/** Bun cuts bodies here, unasked; what only announces too much is answered before. */
-const READ_BYTES_MAX = 4 * BODY_BYTES_MAX;
+/** Bun cuts bodies here, unasked; every route has a limit of its own below this. */
+const READ_BYTES_MAX = 2 * UPLOAD_BODY_BYTES_MAX;
 /** Text frames of one socket, and what one user may say over all its sockets in this process. */
 const FRAMES = { perSecond: 200, burst: 1_000 };
 const SPEAKING = { perSecond: 200, burst: 1_000 };
@@ -115,8 +113,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     });
     stops.push(() => texts.close(config.shutdownTimeoutMs / 4));
     const recognition = openRecognition({
-      engine: config.speechEngine,
-      workers: config.speechWorkers,
+      settings: speechSettings(config),
+      languages: LANGUAGES,
       spawn: spawnSpeechWorker,
       log: log.part("speech"),
     });
@@ -167,34 +165,29 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       log: log.part("chat"),
     });
 
-    const store = createTranscriptionStore({ database, now });
-    const processText = texts.run;
-    const transcriptionLog = log.part("transcription");
-    const live = createLiveTranscriptions({
+    const transcription = createTranscriptionFeature({
+      database,
+      databasePath: config.databasePath,
+      bus,
+      kept,
       recognition,
-      store,
+      processText: texts.run,
       captions: {
-        check: rooms.checkMayEnter,
         interim: chat.caption,
         final: async (caller, room, clientId, text) => {
           await chat.say(caller, room, { clientId, text, kind: "caption" });
         },
       },
-      processText,
+      checkRoom: rooms.checkMayEnter,
+      spawnSearch: spawnSearchWorker,
+      parkedMs: config.speechParkMs,
+      filesAtOnce: config.speechWorkers,
+      processId,
       newId,
       now,
-      log: transcriptionLog,
+      log: log.part("transcription"),
     });
-    stops.push(() => live.close());
-    const service = createTranscriptionService({
-      store,
-      keptMessages: createKeptMessages(kept, () => performance.timeOrigin + performance.now()),
-      recognition,
-      processText,
-      newId,
-      now,
-      log: transcriptionLog,
-    });
+    stops.push(() => transcription.close(config.shutdownTimeoutMs / 4));
 
     let draining = false;
     const guestId = (): number => randomInt(GUEST_ID_MIN, GUEST_ID_MAX);
@@ -216,7 +209,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         draining: () => draining,
       },
       chat: { gateway, service: chat, rooms, fanout },
-      transcription: { gateway, service, live, spoken: recognition?.info.languages ?? [] },
+      transcription: { gateway, ...transcription.routes },
+      files: transcription.files,
     });
     api.listen({
       hostname: config.host,

@@ -14,8 +14,17 @@ export interface Config {
   jwtSecret: string | null;
   /** Origins such as `https://example.org`, next to the server's own. */
   corsOrigins: string[];
-  speechEngine: "auto" | "vosk" | "none";
+  speechEngine: "auto" | "vosk" | "sherpa" | "openai" | "none";
+  /** Which of the installed models; null for all. */
+  speechModels: string[] | null;
   speechWorkers: number;
+  /** How long a session whose socket broke waits for its client. */
+  speechParkMs: number;
+  modelsDir: string;
+  /** Where models are pulled from instead of their own addresses. */
+  modelsMirror: string | null;
+  /** An OpenAI-compatible service; null when none was given. */
+  openAi: { baseUrl: string | null; apiKey: string | null; speechModel: string } | null;
   textWorkers: number;
   presenceLeaseMs: number;
   rateLimits: boolean;
@@ -44,10 +53,6 @@ const LATER_SETTINGS = [
   "API_KEYS",
   "TRUSTED_PROXIES",
   "BASE_PATH",
-  "SPEECH_MODEL",
-  "MODELS_DIR",
-  "MODELS_MIRROR",
-  "SPEECH_OPENAI_MODEL",
   "LLM_MODEL",
   "LLM_CLEANUP",
   "PUBLIC_SOURCES",
@@ -84,8 +89,18 @@ export function readConfig(env: Environment): Config {
     auth,
     jwtSecret,
     corsOrigins: origins(env),
-    speechEngine: choice(env, "SPEECH_ENGINE", ["auto", "vosk", "none"], "auto"),
+    speechEngine: choice(
+      env,
+      "SPEECH_ENGINE",
+      ["auto", "vosk", "sherpa", "openai", "none"],
+      "auto",
+    ),
+    speechModels: text(env, "SPEECH_MODEL")?.split(/\s*,\s*/) ?? null,
+    modelsDir: text(env, "MODELS_DIR") ?? "./models",
+    modelsMirror: httpAddress(env, "MODELS_MIRROR"),
+    openAi: openAi(env),
     speechWorkers: whole(env, "SPEECH_WORKERS", Math.max(1, cpus().length), 1, WORKERS_MAX),
+    speechParkMs: whole(env, "SPEECH_PARK_MS", 60_000, 100, TIMEOUT_MS_MAX),
     textWorkers: whole(env, "TEXT_WORKERS", Math.max(1, cpus().length >> 1), 1, WORKERS_MAX),
     presenceLeaseMs: whole(env, "PRESENCE_LEASE_MS", 15_000, LEASE_MS_MIN, TIMEOUT_MS_MAX),
     rateLimits: choice(env, "RATE_LIMITS", ["on", "off"], "on") === "on",
@@ -168,6 +183,21 @@ function redisUrl(env: Environment): string | null {
     throw new ConfigError("REDIS_URL must be an address such as redis://127.0.0.1:6379");
   }
   return value;
+}
+
+function httpAddress(env: Environment, name: string): string | null {
+  const value = text(env, name);
+  if (value !== null && !/^https?:$/.test(URL.parse(value)?.protocol ?? "")) {
+    throw new ConfigError(`${name} must be an address such as https://example.org/path`);
+  }
+  return value;
+}
+
+function openAi(env: Environment): Config["openAi"] {
+  const baseUrl = httpAddress(env, "OPENAI_BASE_URL");
+  const apiKey = text(env, "OPENAI_API_KEY");
+  if (baseUrl === null && apiKey === null) return null;
+  return { baseUrl, apiKey, speechModel: text(env, "SPEECH_OPENAI_MODEL") ?? "whisper-1" };
 }
 
 function origins(env: Environment): string[] {

@@ -1,3 +1,4 @@
+import { models } from "./cli/models.ts";
 import { serve } from "./cli/serve.ts";
 import { transcribe } from "./cli/transcribe.ts";
 import { VERSION } from "./version.ts";
@@ -7,15 +8,22 @@ const USAGE = `Earshot ${VERSION}: rooms, captions and topics for groups that ta
 usage: earshot COMMAND
 
   serve               start the server (settings: .env.example)
-  transcribe FILE…    write what is said in sound files (WAV) to standard output
-                        --format txt|json   json: segments with times (txt)
+  transcribe FILE…    write what is said in sound files to standard output
+                        --format txt|json|srt|vtt   (txt)
+                        --language en|hi|auto       (auto)
+  models list [--json] | pull NAME | rm NAME
+                      speech models: what there is, get one, remove one
 
   --help  --version
 
 exit codes: 0 done, 1 failed, 2 wrong usage`;
 
 /** A command gets its arguments and answers with the exit code. */
-const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { serve, transcribe };
+const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
+  serve,
+  transcribe,
+  models,
+};
 
 async function run([name, ...args]: string[]): Promise<number> {
   if (name === "--version") {

@@ -54,7 +54,11 @@ export const segments = sqliteTable(
     segment_id: text().notNull(),
     seq: integer().notNull(),
     text: text().notNull(),
+    /** What was recognised or saved before anybody edited it; null when nobody has. */
+    recognised_text: text(),
     processed_text: text(),
+    /** The number of the frame that told the processed text; null before. */
+    processed_seq: integer(),
     word_count: integer().notNull().default(0),
     language: text().notNull(),
     start_ms: integer().notNull(),
@@ -62,15 +66,100 @@ export const segments = sqliteTable(
     confidence: real(),
     words: text({ mode: "json" }).$type<StoredWord[]>().notNull(),
   },
-  (table) => [uniqueIndex("segments_place").on(table.transcription_id, table.segment_id)],
+  (table) => [
+    uniqueIndex("segments_place").on(table.transcription_id, table.segment_id),
+    // Entries of one transcription lie in the order of their ids here: pages are read without sorting.
+    index("segments_order").on(table.transcription_id),
+  ],
 );
 
 export interface StoredWord {
   word: string;
   start_ms: number;
   end_ms: number;
-  confidence: number;
+  confidence: number | null;
 }
+
+/** What edits replaced. */
+export const revisions = sqliteTable(
+  "revisions",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    transcription_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => transcriptions.id, { onDelete: "cascade" }),
+    /** Who edited, and when. */
+    user_id: integer().notNull(),
+    at: integer().notNull(),
+    what: text({ enum: ["transcription", "segment", "title"] }).notNull(),
+    segment_id: text(),
+    /** What stood there before; null for a title that was not there. */
+    text: text(),
+  },
+  (table) => [index("revisions_order").on(table.transcription_id)],
+);
+
+/**
+ * How far the search index has come. The index itself is a virtual table, segment_search, made by a
+ * migration: it holds the words of the segments, normalised, under the segments' ids.
+ */
+export const search_progress = sqliteTable("search_progress", {
+  /** The version of the normal form that the indexed words have. */
+  form: integer().primaryKey(),
+  /** Segments up to this id are indexed; null when all are. */
+  segment_id: integer(),
+});
+
+/**
+ * Sessions that are not over, as whoever goes on with them has to know them: this process after it
+ * was started again, or another one. The sound that has no words yet lies in the spool.
+ */
+export const speech_sessions = sqliteTable(
+  "speech_sessions",
+  {
+    id: text().primaryKey(),
+    transcription_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => transcriptions.id, { onDelete: "cascade" }),
+    user_id: integer().notNull(),
+    user_name: text().notNull(),
+    /** The process that holds it, and how often it has changed hands. */
+    holder: text().notNull(),
+    generation: integer().notNull().default(1),
+    /** What its client has asked for. */
+    wishes: text({ mode: "json" }).$type<StoredWishes>().notNull(),
+    /** The bytes of sound, from its start, whose words are kept. */
+    settled_bytes: integer().notNull().default(0),
+    settled_ms: integer().notNull().default(0),
+    /** The highest number of a frame that was told. */
+    seq: integer().notNull().default(0),
+    touched_at: integer().notNull(),
+    /** When nobody has come back by then, it is over. */
+    expires_at: integer().notNull(),
+    /** How often its rest could not be recognised. */
+    failures: integer().notNull().default(0),
+  },
+  (table) => [index("speech_sessions_age").on(table.expires_at)],
+);
+
+export interface StoredWishes {
+  language: string;
+  /** Null until a WAV header has told it. */
+  format: { encoding: string; sampleRate: number; channels: number } | null;
+  /** The bytes of sound that a WAV header announces; null when it does not say. */
+  soundBytes: number | null;
+  endpointingMs: number;
+}
+
+/** Finals that are kept but not in their room yet. */
+export const pending_captions = sqliteTable("pending_captions", {
+  segment_id: text().primaryKey(),
+  room: text().notNull(),
+  user_id: integer().notNull(),
+  user_name: text().notNull(),
+  text: text().notNull(),
+  at: integer().notNull(),
+});
 
 /** Kept messages that a transcription already holds, so that saving again after a crash adds nothing. */
 export const saved_messages = sqliteTable(

@@ -8,3 +8,9 @@ export function spawnSpeechWorker(): Worker {
 export function spawnTextWorker(): Worker {
   return new Worker(new URL("./text/worker.ts", import.meta.url), { name: "text" });
 }
+
+export function spawnSearchWorker(): Worker {
+  return new Worker(new URL("./features/transcription/search.worker.ts", import.meta.url), {
+    name: "search",
+  });
+}

@@ -3,10 +3,13 @@ import { WritesFull, isLocked } from "../platform/commit.ts";
 import { type Log, errorFields } from "../platform/log.ts";
 import { PoolClosed, PoolFull } from "../platform/pool.ts";
 import { isRedisAway } from "../platform/redis.ts";
+import { ServiceFailed } from "../speech/engine.ts";
 import { Problem, problemResponse } from "./problem.ts";
 
 const RETRY_MS = 1_000;
 const ERRORS_TOLD_MAX = 10;
+/** The client has gone: nobody reads the answer, and what failed for its sake is no news. */
+const GONE_STATUS = 499;
 
 /**
  * What of an error the caller may know: its own mistakes and our limits. Null for everything else,
@@ -24,6 +27,10 @@ export function asProblem(error: unknown): Problem | null {
       retryAfterMs: RETRY_MS,
     });
   }
+  if (error instanceof ServiceFailed) {
+    const { message, retryAfterMs } = error;
+    return new Problem("upstream_failed", message, retryAfterMs === null ? {} : { retryAfterMs });
+  }
   if (error instanceof PoolClosed) {
     return new Problem("draining", "The server is stopping; try again soon", {
       retryAfterMs: RETRY_MS,
@@ -32,21 +39,32 @@ export function asProblem(error: unknown): Problem | null {
   return null;
 }
 
+/** Members that an answer has besides those of problem details: other protocols have their own. */
+export type MoreMembers = (path: string, problem: Problem) => Record<string, unknown>;
+
 /** Turns whatever a route throws into `application/problem+json`. */
-export function errorAnswers(log: Log) {
+export function errorAnswers(log: Log, more: MoreMembers = () => ({})) {
   return new Elysia({ name: "errors" }).onError(
     { as: "global" },
     ({ code, error, request }): Response => {
       const known =
         asProblem(error) ??
-        (code === "VALIDATION" ? validationProblem(error) : routingProblem(code));
-      if (known !== null) return problemResponse(known);
-      log.error({ method: request.method, ...errorFields(error) }, "a request failed");
-      return problemResponse(
-        new Problem("internal", "The server could not do this; it was logged"),
-      );
+        (code === "VALIDATION" ? validationProblem(error) : null) ??
+        (code === "PARSE" ? asProblem(error.cause) : null) ??
+        routingProblem(code);
+      if (known === null && request.signal.aborted) {
+        return new Response(null, { status: GONE_STATUS });
+      }
+      const problem = known ?? logged(error, request, log);
+      return problemResponse(problem, more(new URL(request.url).pathname, problem));
     },
   );
+}
+
+/** What is told of an error that is ours. */
+export function logged(error: unknown, request: Request, log: Log): Problem {
+  log.error({ method: request.method, ...errorFields(error) }, "a request failed");
+  return new Problem("internal", "The server could not do this; it was logged");
 }
 
 function routingProblem(code: string | number): Problem | null {

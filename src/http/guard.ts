@@ -17,7 +17,8 @@ export interface Visitor extends Identity {
   guestToken: string | null;
 }
 
-export type Identify = (request: Request) => Promise<Visitor>;
+/** `isKeyIgnored`: with the door open, a token that is not one of ours says nothing. */
+export type Identify = (request: Request, isKeyIgnored?: boolean) => Promise<Visitor>;
 
 const PROTOCOL_BEARER = "bearer.";
 const NAME_CHARACTERS_MAX = 100;
@@ -27,10 +28,11 @@ const NAME_CHARACTERS_MAX = 100;
  * itself (`?user_id=&name=`), or as a new guest. Throws `unauthorized`.
  */
 export function createIdentify({ auth, tokens, guestId }: GuardDependencies): Identify {
-  return async (request) => {
+  return async (request, isKeyIgnored = false) => {
     const token = bearerOf(request);
-    if (token !== null) {
-      const identity = await tokens.verify(token);
+    const identity = token === null ? null : await tokens.verify(token);
+    const isForeign = identity === null && isKeyIgnored && auth === "open";
+    if (token !== null && !isForeign) {
       // A guest's token opens nothing once accounts are required, though the same key signed it.
       if (identity === null || (auth === "required" && identity.caller.role === "guest")) {
         throw new Problem("unauthorized", "The token is not valid or has expired");
@@ -49,21 +51,34 @@ export function createIdentify({ auth, tokens, guestId }: GuardDependencies): Id
   };
 }
 
-/** Routes marked `signedIn: true` know their `caller`; nobody else gets in, not even to a 422. */
+/**
+ * Routes marked `signedIn: true` know their `caller`; nobody else gets in, not even to a 422. Those
+ * marked `signedInOrKey: true` are for clients of other services, which must send some key even
+ * where nobody has to sign in.
+ */
 export function guard(identify: Identify) {
   const visitors = new WeakMap<Request, Visitor>();
+  const resolve = ({ request }: { request: Request }): { caller: Caller; visitor: Visitor } => {
+    const visitor = visitors.get(request);
+    if (visitor === undefined) throw new Problem("unauthorized", "Sign in first");
+    return { caller: visitor.caller, visitor };
+  };
+  const detail = { security: [{ bearer: [] }] };
   return new Elysia({ name: "guard" }).macro({
     signedIn: {
-      detail: { security: [{ bearer: [] }] },
+      detail,
       // Before validation, so that a stranger learns nothing about a route's fields.
       transform: async ({ request }: { request: Request }) => {
         visitors.set(request, await identify(request));
       },
-      resolve: ({ request }: { request: Request }): { caller: Caller; visitor: Visitor } => {
-        const visitor = visitors.get(request);
-        if (visitor === undefined) throw new Problem("unauthorized", "Sign in first");
-        return { caller: visitor.caller, visitor };
+      resolve,
+    },
+    signedInOrKey: {
+      detail,
+      transform: async ({ request }: { request: Request }) => {
+        visitors.set(request, await identify(request, true));
       },
+      resolve,
     },
   });
 }

@@ -11,6 +11,7 @@ const PROBLEMS = {
   invalid: { status: 422, title: "Invalid request" },
   rate_limited: { status: 429, title: "Too many requests" },
   internal: { status: 500, title: "Something went wrong here" },
+  upstream_failed: { status: 502, title: "A service that was asked gave no answer" },
   draining: { status: 503, title: "The server is stopping" },
   queue_full: { status: 503, title: "Too much is waiting" },
 } as const;
@@ -53,16 +54,25 @@ export const problemSchema = t.Object(
   { description: "RFC 9457 problem details" },
 );
 
-/** The `application/problem+json` answer for a problem. */
-export function problemResponse({ code, message, extras }: Problem): Response {
-  const { title, status: usual } = PROBLEMS[code];
-  const status = extras.status ?? usual;
+/** The HTTP status that a problem is told with. */
+export function statusOf({ code, extras }: Problem): number {
+  return extras.status ?? PROBLEMS[code].status;
+}
+
+/** The `application/problem+json` answer for a problem; `more` are members that other protocols expect. */
+export function problemResponse(
+  problem: Problem,
+  more: Readonly<Record<string, unknown>> = {},
+): Response {
+  const { code, message, extras } = problem;
+  const { title } = PROBLEMS[code];
+  const status = statusOf(problem);
   const headers: Record<string, string> = { "content-type": "application/problem+json" };
   if (extras.retryAfterMs !== undefined) {
     headers["retry-after"] = String(Math.ceil(extras.retryAfterMs / 1000));
   }
   if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
   const errors = extras.errors === undefined ? {} : { errors: extras.errors };
-  const body = { type: "about:blank", title, status, detail: message, code, ...errors };
+  const body = { type: "about:blank", title, status, detail: message, code, ...errors, ...more };
   return new Response(JSON.stringify(body), { status, headers });
 }

@@ -50,7 +50,22 @@ export function createBlocks(): Blocks {
  * It undoes the decoding of `pcm_s16le` exactly: a 16-bit sample that was decoded comes back.
  */
 export function toPcm16(samples: Float32Array): Int16Array {
-  return Int16Array.from(samples, (sample) =>
-    Math.min(0x7fff, Math.max(-0x8000, Math.round(sample * 0x8000))),
-  );
+  const integers = new Int16Array(samples.length);
+  for (let at = 0; at < samples.length; at++) {
+    integers[at] = Math.min(0x7fff, Math.max(-0x8000, Math.round((samples[at] ?? 0) * 0x8000)));
+  }
+  return integers;
+}
+
+/** One array of all samples; the very same one when there is only one part. */
+export function joinSamples(parts: readonly Float32Array[]): Float32Array {
+  const [first] = parts;
+  if (parts.length === 1 && first !== undefined) return first;
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

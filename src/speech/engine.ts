@@ -1,6 +1,6 @@
 // What a recogniser is. Engines run in workers only: they compute for longer than a server may wait.
 
-/** Every engine is fed mono 16-bit sound at this rate, in blocks of `BLOCK_SAMPLES`. */
+/** Every engine hears mono sound at this rate. */
 export const ENGINE_RATE_HZ = 16_000;
 
 export interface HeardWord {
@@ -8,36 +8,76 @@ export interface HeardWord {
   /** From the start of the stream. */
   startMs: number;
   endMs: number;
-  /** 0 to 1. */
-  confidence: number;
+  /** 0 to 1; null when the engine does not say. */
+  confidence: number | null;
 }
 
 /** One utterance. */
 export interface Heard {
   text: string;
+  /** Empty when the engine has no times. */
   words: HeardWord[];
+  /** The language that the engine has found by itself. */
+  language?: string;
+}
+
+/** A loaded model. */
+export type Engine = StreamingEngine | OneShotEngine;
+
+/** Tells words while they are spoken. */
+export interface StreamingEngine {
+  kind: "streaming";
+  /** `language` is one of the model's, or null to leave it to the model. */
+  open(language: string | null): Recogniser;
+  /** Works on what its recognisers have accepted, on all of them together where it can. */
+  decode(): void;
 }
 
 /** One stream of sound. */
 export interface Recogniser {
-  /** Takes one block; true when the engine itself thinks that an utterance has ended. */
-  accept(block: Int16Array): boolean;
+  /** Takes one block of samples in [-1, 1]; `decode` of its engine works on it. */
+  accept(block: Float32Array): void;
+  /** Whether the engine itself thinks that the utterance is over; `ended` is to be called then. */
+  hasEnded(): boolean;
   /** The words of the current utterance so far; they may still change. */
   partial(): string;
-  /** The utterance that `accept` has just said is over. */
+  /**
+   * The utterance that is over; what comes next begins another. Kinder to what follows than `final`,
+   * but the last word may be missing when it was spoken less than `lagMs` ago.
+   */
   ended(): Heard;
+  lagMs: number;
   /** Ends the current utterance, wherever it is; what comes next begins another. */
   final(): Heard;
   free(): void;
 }
 
-/** A loaded model. */
-export interface Engine {
-  open(): Recogniser;
+/** Tells the words of a whole stretch of sound at once. */
+export interface OneShotEngine {
+  kind: "one-shot";
+  /**
+   * The words of `samples` in [-1, 1]; times are from their start. `language` null leaves it to the
+   * model. Rejects with `ServiceFailed`.
+   */
+  transcribe(samples: Float32Array, language: string | null, signal: AbortSignal): Promise<Heard>;
 }
 
-/** What is needed to load an engine in a worker. */
-export type EngineSource = VoskSource;
+/** Whoever was asked for words did not give them. The message is fit to be shown to a client. */
+export class ServiceFailed extends Error {
+  override name = "ServiceFailed";
+
+  constructor(
+    message: string,
+    /** Whether asking again later may help. */
+    readonly isPassing: boolean,
+    readonly retryAfterMs: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+/** What is needed to load an engine in a worker; plain data. */
+export type EngineSource = VoskSource | SherpaSource | OpenAiSource;
 
 export interface VoskSource {
   engine: "vosk";
@@ -45,9 +85,29 @@ export interface VoskSource {
   modelPath: string;
 }
 
+export interface SherpaSource {
+  engine: "sherpa";
+  /** Tells words while they are spoken, or only of whole utterances. */
+  isStreaming: boolean;
+  /** Takes the language of each stream as an option. */
+  takesLanguage: boolean;
+  /** `modelConfig` and `featConfig` of sherpa's recogniser; paths are absolute. */
+  modelConfig: Record<string, unknown>;
+  featureConfig: { sampleRate: number; featureDim: number };
+}
+
+export interface OpenAiSource {
+  engine: "openai";
+  /** Null for OpenAI's own. */
+  baseUrl: string | null;
+  apiKey: string | null;
+  model: string;
+}
+
 /** What clients are told about the engine that listens to them. */
 export interface EngineInfo {
   engine: string;
   model: string;
+  /** BCP 47 tags; empty when the service knows more than we could list. */
   languages: readonly string[];
 }

@@ -61,7 +61,7 @@ export function createLeveller(): Leveller {
       const frameDb = measureDb(block.subarray(at, at + FRAME_SAMPLES));
       if (frameDb < SILENCE_DB) continue;
       recentDb.add(frameDb);
-      const overBackgroundDb = frameDb - recentDb.quantile(0);
+      const overBackgroundDb = frameDb - recentDb.lowest();
       if (frameDb >= SPEECH_DB_MIN && overBackgroundDb >= SPEECH_OVER_BACKGROUND_DB) {
         speechDb.add(frameDb);
       }
@@ -76,7 +76,7 @@ export function createLeveller(): Leveller {
       Math.min(
         GAIN_PER_DB * (QUIET_DB - levelDb),
         TARGET_DB - levelDb,
-        RAISED_BACKGROUND_DB_MAX - recentDb.quantile(0),
+        RAISED_BACKGROUND_DB_MAX - recentDb.lowest(),
         GAIN_DB_MAX,
       ),
     );
@@ -152,7 +152,8 @@ function toRatio(db: number): number {
 interface LevelWindow {
   add(value: number): void;
   size(): number;
-  /** The value that the given share of the window lies below; the lowest for 0. */
+  lowest(): number;
+  /** The value that the given share of the window lies below. */
   quantile(share: number): number;
 }
 
@@ -160,17 +161,16 @@ interface LevelWindow {
 function createWindow(length: number): LevelWindow {
   const values: number[] = [];
 
-  function quantile(share: number): number {
-    const sorted = values.toSorted((a, b) => a - b);
-    return sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NEGATIVE_INFINITY;
-  }
-
   return {
     add(value) {
       values.push(value);
       if (values.length > length) values.shift();
     },
     size: () => values.length,
-    quantile,
+    lowest: () => values.reduce((low, value) => Math.min(low, value), Number.POSITIVE_INFINITY),
+    quantile(share) {
+      const sorted = Float64Array.from(values).sort();
+      return sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NEGATIVE_INFINITY;
+    },
   };
 }

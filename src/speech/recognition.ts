@@ -1,43 +1,29 @@
 import type { Log } from "../platform/log.ts";
 import { type Thread, startThread } from "../platform/thread.ts";
-import type { AudioFormat } from "./audio.ts";
+import { type Admission, createAdmission } from "./admission.ts";
 import type { EngineInfo, EngineSource } from "./engine.ts";
-import type { StreamEvent } from "./stream.ts";
+import type { FromSpeechWorker, RecognitionEvent, ToSpeechWorker } from "./messages.ts";
+import type { StreamRequest } from "./stream.ts";
 
-export type ToSpeechWorker =
-  /** `model` is where another worker of this process has loaded it; null to load it. */
-  | { type: "load"; source: EngineSource; model: number | null }
-  | { type: "open"; stream: number; format: AudioFormat }
-  | { type: "audio"; stream: number; bytes: Uint8Array }
-  | { type: "cut"; stream: number }
-  /** `isNow`: without the sound that waits. */
-  | { type: "end"; stream: number; isNow: boolean }
-  | { type: "drop"; stream: number };
-
-export type FromSpeechWorker =
-  | { type: "loaded"; model: number }
-  | { type: "event"; stream: number; event: StreamEvent }
-  | { type: "cut"; stream: number }
-  | { type: "ended"; stream: number }
-  | { type: "failed"; stream: number };
-
-/** What a stream tells its owner. After `ended` or `failed` nothing more comes. */
-export type RecognitionEvent =
-  | StreamEvent
-  /** The answer to `cut`, after its final. */
-  | { type: "cut" }
-  | { type: "ended" }
-  /** The recogniser is gone; what it had not told is lost. */
-  | { type: "failed" };
-
+/** Runs recognisers for whoever has sound. */
 export interface Recognition {
-  info: EngineInfo;
+  /** Every model, the preferred ones first. */
+  models: readonly EngineInfo[];
+  /** The model that would listen for a language (`auto`: to whatever is spoken); null for none. */
+  modelFor(language: string): EngineInfo | null;
   ready(): boolean;
-  /** Resolves when the model is loaded. Rejects when that has failed several times. */
+  /** Resolves when the models are loaded. Rejects when that has failed several times. */
   loaded(): Promise<void>;
-  /** Throws `RecognitionFull` when no worker can take another stream. */
-  open(format: AudioFormat, tell: (event: RecognitionEvent) => void): RecognitionStream;
+  /** Throws `RecognitionFull` when there is no room for another stream. */
+  open(request: RecognitionRequest, tell: (event: RecognitionEvent) => void): RecognitionStream;
   close(): Promise<void>;
+}
+
+export interface RecognitionRequest extends Omit<StreamRequest, "language"> {
+  /** A tag that `modelFor` knows, or `auto`. */
+  language: string;
+  /** Nobody waits for each word: it gets the time that is left, and is always taken in. */
+  isPatient: boolean;
 }
 
 /** The sound of one speaker. */
@@ -45,6 +31,7 @@ export interface RecognitionStream {
   push(bytes: Uint8Array): void;
   /** Asks for the words so far as a final; answered by `cut`. */
   cut(): void;
+  configure(change: { endpointingMs?: number; language?: string }): void;
   /** There is no more sound; answered by `ended`. */
   end(): void;
   /** As `end`, without the sound that waits: for when time runs out. */
@@ -53,37 +40,51 @@ export interface RecognitionStream {
   drop(): void;
 }
 
+/** There is no room for another stream now. */
 export class RecognitionFull extends Error {
   override name = "RecognitionFull";
+  readonly retryAfterMs = RETRY_AFTER_MS;
+}
+
+/** A model and how to load it. */
+export interface SpeechModel {
+  source: EngineSource;
+  info: EngineInfo;
 }
 
 export interface RecognitionDependencies {
   spawn(): Worker;
   workers: number;
-  source: EngineSource;
-  info: EngineInfo;
+  /** The preferred ones first. */
+  models: readonly SpeechModel[];
   log: Log;
 }
 
-/** Streams of one worker; each keeps its recogniser's memory, and all share the worker's time. */
+/** By then somebody may have stopped speaking. */
+const RETRY_AFTER_MS = 5_000;
+/** Streams of one worker; each keeps its recogniser's memory, silent or not. */
 const STREAMS_PER_WORKER_MAX = 50;
 /** A stop waits so long for a model that is being loaded. */
 const LOADING_MS_MAX = 5_000;
 /** After so many failures whoever waits for the model is told; loading goes on being tried. */
 const LOAD_FAILURES_MAX = 3;
 
+type AboutStream = Extract<FromSpeechWorker, { stream: number }>;
+
 interface Member {
   thread: Thread<ToSpeechWorker>;
   isLoaded: boolean;
   streams: Map<number, (event: RecognitionEvent) => void>;
+  admission: Admission;
 }
 
-/** Runs recognisers in worker threads. One loads the model, the others share it. */
+/** Runs recognisers in worker threads. One loads the models, the others share what can be shared. */
 export function createRecognition(dependencies: RecognitionDependencies): Recognition {
-  const { spawn, workers, source, info, log } = dependencies;
+  const { spawn, workers, models, log } = dependencies;
+  const infos = models.map(({ info }) => info);
   const members: Member[] = [];
   let streams = 0;
-  let model: number | null = null;
+  let addresses: readonly (number | null)[] | null = null;
   let loader: Member | null = null;
   let loadFailures = 0;
   const loading = Promise.withResolvers<void>();
@@ -91,30 +92,43 @@ export function createRecognition(dependencies: RecognitionDependencies): Recogn
   loading.promise.catch(() => {});
 
   const load = (): void => {
+    const sources = models.map(({ source }) => source);
     for (const member of members) {
       if (member.isLoaded || !member.thread.ready()) continue;
-      if (model === null) {
+      if (addresses === null) {
         if (loader !== null) return;
         loader = member;
       }
-      member.thread.post({ type: "load", source, model });
+      member.thread.post({ type: "load", sources, models: addresses });
     }
   };
 
   const receive = (member: Member, message: FromSpeechWorker): void => {
-    if (message.type === "loaded") {
-      member.isLoaded = true;
-      if (model === null)
-        log.info({ engine: info.engine, model: info.model }, "the speech model is loaded");
-      model = message.model;
-      loader = null;
-      loading.resolve();
-      return load();
+    switch (message.type) {
+      case "loaded":
+        member.isLoaded = true;
+        if (addresses === null) log.info({ models: infos }, "the speech models are loaded");
+        addresses = message.models;
+        loader = null;
+        loading.resolve();
+        return load();
+      case "cost":
+        return member.admission.charge(message.engine, message.msPerBlock);
+      default:
+        return pass(member, message);
     }
-    const tell = member.streams.get(message.stream);
-    if (message.type === "ended" || message.type === "failed")
-      member.streams.delete(message.stream);
-    tell?.(message.type === "event" ? message.event : { type: message.type });
+  };
+
+  const pass = (member: Member, message: AboutStream): void => {
+    const { stream, ...event } = message;
+    const tell = member.streams.get(stream);
+    if (event.type === "ended" || event.type === "failed") leave(member, stream);
+    tell?.(event.type === "event" ? event.event : event);
+  };
+
+  const leave = (member: Member, stream: number): void => {
+    member.streams.delete(stream);
+    member.admission.leave(stream);
   };
 
   const bury = (member: Member): void => {
@@ -122,18 +136,20 @@ export function createRecognition(dependencies: RecognitionDependencies): Recogn
     if (loader === member) {
       loader = null;
       if (++loadFailures === LOAD_FAILURES_MAX) {
-        loading.reject(new Error("the speech model could not be loaded"));
+        loading.reject(new Error("the speech models could not be loaded"));
       }
     }
-    const lost = [...member.streams.values()];
-    member.streams.clear();
-    for (const tell of lost) tell({ type: "failed" });
+    const lost = [...member.streams.entries()];
+    for (const [stream] of lost) leave(member, stream);
+    const failure = { kind: "engine", message: "the worker ended" } as const;
+    for (const [, tell] of lost) tell({ type: "failed", failure });
   };
 
   for (let i = 0; i < workers; i++) {
     const member: Member = {
       isLoaded: false,
       streams: new Map(),
+      admission: createAdmission(performance.now.bind(performance)),
       thread: startThread<ToSpeechWorker, FromSpeechWorker>({
         spawn,
         log,
@@ -146,29 +162,54 @@ export function createRecognition(dependencies: RecognitionDependencies): Recogn
   }
   load();
 
+  /** The model for a language and what to tell it; -1 when none knows it. */
+  const choose = (language: string): { engine: number; language: string | null } => {
+    const isAny = language === "auto";
+    const engine = infos.findIndex(
+      ({ languages }) => isAny || languages.length === 0 || languages.includes(language),
+    );
+    return { engine, language: isAny ? null : language };
+  };
+
+  const memberFor = (engine: number, isPatient: boolean): Member => {
+    const open = members.filter((one) => one.isLoaded && one.streams.size < STREAMS_PER_WORKER_MAX);
+    const [member] = open.sort((a, b) => a.admission.load() - b.admission.load());
+    if (member === undefined || !(isPatient || member.admission.hasRoom(engine))) {
+      throw new RecognitionFull("no recogniser is free");
+    }
+    return member;
+  };
+
   return {
-    info,
+    models: infos,
+    modelFor: (language) => infos[choose(language).engine] ?? null,
     ready: () => members.some((member) => member.isLoaded),
     loaded: () => loading.promise,
-    open: (format, tell) => {
-      const member = members
-        .filter((one) => one.isLoaded && one.streams.size < STREAMS_PER_WORKER_MAX)
-        .sort((a, b) => a.streams.size - b.streams.size)[0];
-      if (member === undefined) throw new RecognitionFull("no recogniser is free");
+    open: ({ language: asked, ...request }, tell) => {
+      const { engine, language } = choose(asked);
+      const member = memberFor(engine, request.isPatient);
       const stream = ++streams;
       member.streams.set(stream, tell);
-      member.thread.post({ type: "open", stream, format });
+      if (!request.isPatient) member.admission.enter(stream, engine);
+      member.thread.post({ type: "open", stream, engine, language, ...request });
       const post = (message: ToSpeechWorker): void => {
         if (member.streams.has(stream)) member.thread.post(message);
       };
       return {
-        push: (bytes) => post({ type: "audio", stream, bytes }),
+        push: (bytes) => {
+          member.admission.hear(stream);
+          post({ type: "audio", stream, bytes });
+        },
         cut: () => post({ type: "cut", stream }),
+        configure: ({ endpointingMs = null, language: other }) => {
+          const chosen = other === undefined ? { engine: null, language: null } : choose(other);
+          post({ type: "configure", stream, endpointingMs, ...chosen });
+        },
         end: () => post({ type: "end", stream, isNow: false }),
         endNow: () => post({ type: "end", stream, isNow: true }),
         drop: () => {
           post({ type: "drop", stream });
-          member.streams.delete(stream);
+          leave(member, stream);
         },
       };
     },

@@ -13,11 +13,12 @@ import {
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { toPcm16 } from "./blocks.ts";
 import {
   ENGINE_RATE_HZ,
-  type Engine,
   type EngineInfo,
   type Heard,
+  type StreamingEngine,
   type VoskSource,
 } from "./engine.ts";
 
@@ -33,6 +34,9 @@ const LIBRARIES: Record<string, string> = {
   "darwin-arm64": "osx-universal/libvosk.dylib",
   "win32-x64": "win-x86_64/libvosk.dll",
 };
+
+/** It computes 210 ms at a time and looks a little ahead. */
+const LAG_MS = 400;
 
 const MODEL_FOLDER = "models/src/main/assets/sync/model-android";
 const MFCC_CONF = join("conf", "mfcc.conf");
@@ -74,17 +78,27 @@ export function loadVoskModel({ libraryPath, modelPath }: VoskSource): number {
 }
 
 /** Uses a model that `loadVoskModel` loaded in this process. */
-export function openVosk({ libraryPath }: VoskSource, address: number): Engine {
+export function openVosk({ libraryPath }: VoskSource, address: number): StreamingEngine {
   const vosk = openLibrary(libraryPath);
   const model = address as Pointer;
   return {
+    kind: "streaming",
+    // Its recognisers work at once.
+    decode: () => {},
     open: () => {
       const recogniser = vosk.vosk_recognizer_new(model, ENGINE_RATE_HZ);
       if (recogniser === null) throw new Error("vosk could not open a recogniser");
       vosk.vosk_recognizer_set_words(recogniser, 1);
+      let hasEnded = false;
       return {
-        accept: (block) =>
-          vosk.vosk_recognizer_accept_waveform(recogniser, ptr(block), block.byteLength) === 1,
+        accept: (block) => {
+          const samples = toPcm16(block);
+          hasEnded =
+            vosk.vosk_recognizer_accept_waveform(recogniser, ptr(samples), samples.byteLength) ===
+            1;
+        },
+        hasEnded: () => hasEnded,
+        lagMs: LAG_MS,
         partial: () => {
           const answer = JSON.parse(String(vosk.vosk_recognizer_partial_result(recogniser)));
           return (answer as { partial?: string }).partial ?? "";

@@ -8,6 +8,8 @@ export const WAV_HEADER_BYTES_MAX = 64 * 1024;
 export interface WavAudio {
   format: AudioFormat;
   audio: Uint8Array;
+  /** Bytes of audio that the header announces; null when it does not say. */
+  announcedBytes: number | null;
 }
 
 /** Reads a RIFF/WAVE stream that comes in pieces of any size. */
@@ -70,6 +72,7 @@ export function createWavParser(): WavParser {
   let skipBytes = 0;
   let headerBytes = 0;
   let audioBytesLeft = 0;
+  let announcedBytes: number | null = null;
   let format: AudioFormat | null = null;
   let readGathered: (bytes: Uint8Array) => void = readRiff;
   let inAudio = false;
@@ -90,7 +93,8 @@ export function createWavParser(): WavParser {
     const size = viewOf(bytes).getUint32(4, true);
     if (id === "data") {
       if (format === null) throw new UnsupportedAudio("The WAV header has no format.");
-      audioBytesLeft = UNKNOWN_DATA_BYTES.includes(size) ? Number.POSITIVE_INFINITY : size;
+      announcedBytes = UNKNOWN_DATA_BYTES.includes(size) ? null : size;
+      audioBytesLeft = announcedBytes ?? Number.POSITIVE_INFINITY;
       inAudio = true;
       return;
     }
@@ -133,7 +137,7 @@ export function createWavParser(): WavParser {
     if (!inAudio || format === null) return null;
     const audio = rest.subarray(0, Math.min(audioBytesLeft, rest.length));
     audioBytesLeft -= audio.length;
-    return { format, audio };
+    return { format, audio, announcedBytes };
   }
 
   return { push };

@@ -1,13 +1,14 @@
 import { type Static, Type as t } from "@sinclair/typebox";
 import { REFUSAL_CODES } from "../../realtime/refusal.ts";
+import type { HeardWord } from "../../speech/engine.ts";
 import { clientFrame, refField, roomField } from "../../realtime/frames.ts";
 
 /** Languages that people are served in; an engine may know fewer. */
 export const LANGUAGES = ["en", "hi"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-const TRANSCRIPTION_CHARACTERS_MAX = 1_000_000;
-const TITLE_CHARACTERS_MAX = 200;
+export const TRANSCRIPTION_CHARACTERS_MAX = 1_000_000;
+export const TITLE_CHARACTERS_MAX = 200;
 const MILLISECONDS = { description: "milliseconds from the start of the sound" };
 
 const languageField = t.Union([t.Literal("en"), t.Literal("hi")]);
@@ -55,7 +56,7 @@ export interface Segment {
   language: string;
   /** 0 to 1; null when the engine does not say. */
   confidence: number | null;
-  words: { word: string; startMs: number; endMs: number; confidence: number }[];
+  words: HeardWord[];
 }
 
 const Start = clientFrame(
@@ -79,7 +80,10 @@ const Start = clientFrame(
     user_id: t.Optional(userId),
     resume: t.Optional(
       t.Object(
-        { session_id: t.String({ maxLength: 64 }), after_seq: t.Integer({ minimum: 0 }) },
+        {
+          session_id: t.String({ maxLength: 64 }),
+          after_seq: t.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+        },
         { additionalProperties: false },
       ),
     ),
@@ -127,7 +131,12 @@ export const OneFrame = t.Object(
 
 const seq = t.Integer({ description: "grows by one with each kept frame of the session" });
 const atMs = t.Integer(MILLISECONDS);
-const word = t.Object({ word: t.String(), start_ms: atMs, end_ms: atMs, confidence: t.Number() });
+const word = t.Object({
+  word: t.String(),
+  start_ms: atMs,
+  end_ms: atMs,
+  confidence: t.Union([t.Number(), t.Null()], { description: "0 to 1; null: not known" }),
+});
 
 /** Every frame of the transcription socket, by its name in the documentation. */
 export const transcriptionFrames = {
@@ -154,6 +163,12 @@ export const transcriptionFrames = {
     resumed: t.Boolean(),
     received_bytes: t.Integer(),
     ref: refField,
+  }),
+  SpeechStarted: t.Object({ type: t.Literal("speech_started"), at_ms: atMs }),
+  SpeechUtteranceEnd: t.Object({
+    type: t.Literal("utterance_end"),
+    seq,
+    at_ms: t.Integer({ description: "where the voice was last heard, in ms of the sound" }),
   }),
   SpeechPartial: t.Object({
     type: t.Literal("partial"),

@@ -1,28 +1,20 @@
 import { Elysia, t } from "elysia";
-import type { guard } from "../../http/guard.ts";
 import { problemSchema } from "../../http/problem.ts";
 import { socketDetail } from "../../realtime/frames.ts";
 import type { Gateway } from "../../realtime/gateway.ts";
 import { openByFirstFrame } from "./dialects/choose.ts";
+import { type EditRoutesDependencies, editRoutes } from "./edit-routes.ts";
+import { type KeptRoutesDependencies, identity, keptRoutes } from "./kept-routes.ts";
+import type { Languages } from "./languages.ts";
 import type { LiveTranscriptions } from "./live.ts";
-import {
-  LANGUAGES,
-  OneFrame,
-  type Transcription,
-  saveBody,
-  saveKeptBody,
-  streamingClientFrames,
-  transcriptionFrames,
-  transcriptionSchema,
-} from "./model.ts";
-import type { TranscriptionService } from "./service.ts";
+import { OneFrame, streamingClientFrames, transcriptionFrames } from "./model.ts";
 
-export interface TranscriptionRoutesDependencies {
-  guard: ReturnType<typeof guard>;
+export interface TranscriptionRoutesDependencies
+  extends KeptRoutesDependencies, EditRoutesDependencies {
   gateway: Gateway;
-  service: TranscriptionService;
   live: LiveTranscriptions;
-  spoken: readonly string[];
+  languages: Languages;
+  parkedMs: number;
 }
 
 const LIMITS = {
@@ -37,111 +29,26 @@ const FRAME_LIMITS = {
   frame_bytes: LIMITS.textFrameBytesMax,
   idle_ms: LIMITS.idleMs,
 };
-const PAGE_MAX = 1_000;
-/** Rows read at once while all of them are streamed. */
-const STREAM_PAGE = 200;
-/** Recognising what was kept takes as long as it takes; the connection waits. */
-const NO_TIMEOUT_S = 0;
 
-const identity = {
-  user_id: t.Optional(t.Integer({ minimum: 0, description: "open mode only" })),
-  name: t.Optional(t.String({ description: "open mode only" })),
-};
-
+/** Every route of the feature: the socket here, what is kept in files of their own. */
 export function transcriptionRoutes(dependencies: TranscriptionRoutesDependencies) {
-  const { guard, gateway, service, live, spoken } = dependencies;
-  const tags = ["transcription"];
-  const created = {
-    201: transcriptionSchema,
-    401: problemSchema,
-    403: problemSchema,
-    422: problemSchema,
-  };
-
+  const { guard, gateway, service, live, languages, parkedMs } = dependencies;
   return new Elysia({ name: "transcription" })
     .use(guard)
-    .get("/v1/languages", () => ({ languages: [...LANGUAGES] }), {
-      response: t.Object({ languages: t.Array(t.String()) }),
-      detail: { summary: "Languages", tags },
-    })
-    .get(
-      "/v1/transcriptions",
-      async ({ caller, query: { after = 0, limit }, request }) => {
-        if (limit === undefined)
-          return everyRow((last, rows) => service.list(caller, last, rows), after);
-        const rows = await service.list(caller, after, limit + 1);
-        const page = rows.slice(0, limit);
-        const last = page.at(-1);
-        const headers: Record<string, string> = {};
-        if (rows.length > limit && last !== undefined) {
-          const next = `${new URL(request.url).pathname}?limit=${limit}&after=${last.id}`;
-          headers["link"] = `<${next}>; rel="next"`;
-        }
-        return Response.json(page, { headers });
-      },
-      {
-        signedIn: true,
-        query: t.Object(
-          {
-            ...identity,
-            after: t.Optional(t.Integer({ minimum: 0, description: "an id; rows after it" })),
-            limit: t.Optional(t.Integer({ minimum: 1, maximum: PAGE_MAX })),
-          },
-          { additionalProperties: false },
-        ),
-        detail: {
-          summary: "All transcriptions the caller may see, oldest first",
-          tags,
-          responses: {
-            200: {
-              description: "streamed; with `limit`, a page and its `Link` to the next",
-              content: {
-                "application/json": {
-                  schema: { type: "array", items: { $ref: "#/components/schemas/Transcription" } },
-                },
-              },
-            },
-          },
-        },
-      },
-    )
-    .get("/v1/transcriptions/:id", ({ caller, params }) => service.get(caller, params.id), {
-      signedIn: true,
-      params: t.Object({ id: t.Integer({ minimum: 1 }) }),
-      response: { 200: transcriptionSchema, 404: problemSchema },
-      detail: { summary: "One transcription", tags },
-    })
-    .post(
-      "/v1/transcriptions/save",
-      async ({ caller, body: { user_id: userId, language, transcription }, status }) =>
-        status(201, await service.save(caller, { userId, language, transcription })),
-      {
-        signedIn: true,
-        body: saveBody,
-        response: created,
-        detail: { summary: "Save a text as a transcription", tags },
-      },
-    )
-    .post(
-      "/v1/transcription/save",
-      async ({ caller, body, status, request, server }) => {
-        server?.timeout(request, NO_TIMEOUT_S);
-        return status(201, await service.saveKept(caller, body.user_id, body.language ?? null));
-      },
-      {
-        signedIn: true,
-        body: saveKeptBody,
-        response: { ...created, 404: problemSchema },
-        detail: { summary: "Save everything kept for a user as one transcription", tags },
-      },
-    )
+    .use(keptRoutes(dependencies))
+    .use(editRoutes(dependencies))
     .get(
       "/v1/ws/transcription",
       ({ request, server, visitor }) =>
         gateway.upgrade(request, server, visitor, {
           limits: LIMITS,
           open: (connection) =>
-            openByFirstFrame(connection, { service, live, spoken, limits: FRAME_LIMITS }),
+            openByFirstFrame(connection, {
+              service,
+              live,
+              languages,
+              limits: { ...FRAME_LIMITS, parked_ms: parkedMs },
+            }),
         }),
       {
         signedIn: true,
@@ -151,34 +58,10 @@ export function transcriptionRoutes(dependencies: TranscriptionRoutesDependencie
         response: { 101: t.Void({ description: "the socket is open" }), 426: problemSchema },
         detail: socketDetail({
           summary: "Transcription, in two dialects",
-          tags,
+          tags: ["transcription"],
           frames: transcriptionFrames,
           clientFrames: [...streamingClientFrames, OneFrame],
         }),
       },
     );
-}
-
-/** A JSON array of all rows, written as the client takes it, so that no row waits in memory. */
-function everyRow(
-  list: (after: number, limit: number) => Promise<Transcription[]>,
-  after: number,
-): Response {
-  let last = after;
-  let isFirst = true;
-  const rows = new ReadableStream<string>({
-    pull: async (controller) => {
-      const page = await list(last, STREAM_PAGE);
-      last = page.at(-1)?.id ?? last;
-      const text = page.map((row) => JSON.stringify(row)).join(",\n");
-      if (page.length > 0) controller.enqueue((isFirst ? "[" : ",\n") + text);
-      if (page.length > 0) isFirst = false;
-      if (page.length === STREAM_PAGE) return;
-      controller.enqueue(isFirst ? "[]" : "]");
-      controller.close();
-    },
-  });
-  return new Response(rows.pipeThrough(new TextEncoderStream()), {
-    headers: { "content-type": "application/json" },
-  });
 }

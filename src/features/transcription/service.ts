@@ -7,7 +7,7 @@ import { type Recognition, RecognitionFull } from "../../speech/recognition.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
 import { KEPT_MESSAGES_MS, type KeptMessage, type KeptMessages } from "./kept-messages.ts";
 import type { Language, Transcription } from "./model.ts";
-import type { TranscriptionStore } from "./store.ts";
+import type { SegmentRow, TranscriptionStore } from "./store.ts";
 import { wavOf } from "./wav-text.ts";
 
 export interface SaveRequest {
@@ -25,7 +25,12 @@ export interface TranscriptionService {
   get(caller: Caller, id: number): Promise<Transcription>;
   /** Oldest first, a page at a time. */
   list(caller: Caller, after: number, limit: number): Promise<Transcription[]>;
+  /** Segments of a transcription that `get` has given, in order, after the row `after`. */
+  segmentsAfter(row: Transcription, after: number): Promise<SegmentRow[]>;
 }
+
+/** Segments that are read at once. */
+const SEGMENTS_PAGE = 100;
 
 export interface TranscriptionServiceDependencies {
   store: TranscriptionStore;
@@ -49,13 +54,13 @@ export function createTranscriptionService(
   };
 
   /** The words of a message: what was recognised, or the text as it came. */
-  const wordsOf = async ({ audio }: KeptMessage): Promise<string> => {
+  const wordsOf = async ({ audio, language }: KeptMessage): Promise<string> => {
     const wav = wavOf(audio);
     if (wav === null) return audio;
     if (recognition === null) throw new Problem("invalid", "No speech engine is installed here");
     try {
-      const utterances = await recogniseFile(recognition, wav);
-      return utterances.map(({ text }) => text).join(" ");
+      const { segments } = await recogniseFile(recognition, { sound: [wav], language });
+      return segments.map(({ text }) => text).join(" ");
     } catch (error) {
       if (error instanceof RecognitionFull) {
         throw new Problem("queue_full", "No recogniser is free", { retryAfterMs: 1_000 });
@@ -125,5 +130,6 @@ export function createTranscriptionService(
     },
     list: (caller, after, limit) =>
       store.list(caller.role === "user" ? caller.userId : null, after, limit),
+    segmentsAfter: (row, after) => store.segmentsAfter(row.id, after, SEGMENTS_PAGE),
   };
 }

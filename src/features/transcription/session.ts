@@ -1,300 +1,349 @@
+import type { Caller } from "../../http/caller.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
-import { Refusal, CLOSE } from "../../realtime/refusal.ts";
-import { type AudioFormat, UnsupportedAudio } from "../../speech/audio.ts";
-import type { Heard } from "../../speech/engine.ts";
-import type { Recognition, RecognitionEvent } from "../../speech/recognition.ts";
+import { CLOSE, Refusal } from "../../realtime/refusal.ts";
+import type { RecognitionEvent, StreamFailure } from "../../speech/messages.ts";
+import type { Recognition } from "../../speech/recognition.ts";
+import { msOf } from "../../speech/segmenter.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
+import { waitForEnd } from "./ending.ts";
+import { type Hearing, type HearingRequest, createHearing } from "./hearing.ts";
 import type { Segment } from "./model.ts";
-import { createSoundInput } from "./sound-input.ts";
-import type { TranscriptionStore } from "./store.ts";
+import { notKept, noRecogniser, serviceFailed, takenOver, unfinished } from "./session-refusals.ts";
+import type { Hold, SessionStore, TouchedHold } from "./session.store.ts";
+import type { Spool } from "./spool.ts";
+import { type EndReason, type SessionEvent, type ToldEvent, createTold } from "./told.ts";
+import { type RoomCaptions, createTranscript } from "./transcript.ts";
 
 const ACK_EVERY_MS = 1_000;
-/** The end of a session waits for its recogniser as long as it gets on. */
-const STALLED_MS_MAX = 30_000;
-/** How long a recogniser may take to answer when it is told to end at once. */
-const HURRIED_MS_MAX = 4_000;
-const LOOK_EVERY_MS = 100;
+/**
+ * Numbers that a process may have told without keeping them before it died: a client that has seen
+ * them counts on from there. Past it the client is not believed.
+ */
+const UNKEPT_SEQ_MAX = 10_000;
 
-/** What a session tells whoever listens to it, in order. */
-export type SessionEvent =
-  | {
-      type: "partial";
-      segmentId: string;
-      text: string;
-      stableChars: number;
-      startMs: number;
-      endMs: number;
-    }
-  | { type: "final"; segment: Segment; fromFinalize: boolean }
-  | { type: "finalized"; seq: number }
-  | { type: "processed"; seq: number; segmentId: string; text: string; wordCount: number }
-  | { type: "ack"; receivedMs: number; processedMs: number; queuedMs: number }
-  /** The session cannot go on; what was heard so far is kept. */
-  | { type: "failed"; refusal: Refusal }
-  | {
-      type: "done";
-      seq: number;
-      durationMs: number;
-      wordCount: number;
-      segments: number;
-      reason: EndReason;
-    };
+export type SessionListener = (event: SessionEvent) => void;
 
-export type EndReason = "stop" | "disconnected" | "draining" | "failed";
-
-/** The live transcription of one speaker. */
+/** The live transcription of one speaker. Who listens to it may go and come back. */
 export interface Session {
   id: string;
   transcriptionId: number | null;
-  /** Sound that came and is not recognised yet. */
-  queuedMs(): number;
+  speaker: Caller;
+  language(): string;
+  receivedBytes(): number;
   /** Takes sound. Throws `Refusal` when it cannot be used or comes too fast. */
   push(bytes: Uint8Array): void;
   /** Asks for the words so far; answered by `finalized` after their finals. */
   finalize(): void;
+  /** How often that was asked for and is not answered. */
+  finalizesOpen(): number;
+  configure(change: { endpointingMs?: number; language?: string }): void;
+  /**
+   * Tells `listener` from now on; whoever was told before is told of the taking over. Returns what
+   * was told after `afterSeq`, nothing missing and nothing twice.
+   */
+  attach(listener: SessionListener, afterSeq: number): Promise<ToldEvent[]>;
+  /** Tells `listener` no more; whether nobody is told any more. */
+  detach(listener: SessionListener): boolean;
+  /** Begins, or goes on after a failure with what is not kept yet. Rejects with `RecognitionFull`. */
+  reopen(withinMs?: number): Promise<void>;
+  /** Its client is back, and sends from `receivedBytes` on. */
+  comeBack(): void;
   /**
    * Ends it: everything in flight is told and kept, then `done`. Calling it again waits for the same
-   * end, and may hurry it: after `withinMs` only what is recognised by then is kept.
+   * end, and may hurry it: after `withinMs` only what is recognised by then is told, and the rest
+   * stays where it can be heard again. Resolves with false when no `done` was told, because a later
+   * session has to go on with it or another process does. Never rejects.
    */
-  end(reason: EndReason, withinMs?: number): Promise<void>;
+  end(reason: EndReason, withinMs?: number): Promise<boolean>;
+  /** It has never begun: nothing of it stays. */
+  abandon(): Promise<void>;
+  /** What proves that this process holds it; null when it is not kept, is lost or has ended. */
+  hold(): TouchedHold | null;
+  /** Somebody else holds it now. */
+  lose(): void;
+  isLost(): boolean;
 }
 
-export interface SessionRequest {
+export interface SessionRequest extends HearingRequest {
   id: string;
-  transcriptionId: number | null;
-  language: string;
-  /** `wav` learns the rest from the file's header. */
-  format: AudioFormat | "wav";
-  tell(event: SessionEvent): void;
+  /** Null for a session that is not kept. */
+  hold: Hold | null;
+  speaker: Caller;
+  room: string | null;
+  /** What an earlier process has told. */
+  seq: number;
+  segments: number;
+  wordCount: number;
+  /** Finals whose text it has not processed. */
+  unprocessed: readonly Segment[];
 }
 
 export interface SessionDependencies {
   recognition: Recognition;
-  store: TranscriptionStore;
+  store: SessionStore;
+  spool: Spool;
+  /** Null without a room. */
+  captions: RoomCaptions | null;
   processText(job: TextJob): Promise<TextResult>;
+  /** Keeps the end, or what there is for another try. Never rejects. */
+  conclude(conclusion: SessionConclusion): Promise<void>;
+  /** Forgets it altogether. */
+  discard(): Promise<void>;
   log: Log;
 }
 
+/** How a session has ended. */
+export interface SessionConclusion {
+  reason: EndReason;
+  /** The highest number that is told. */
+  seq: number;
+  durationMs: number;
+  /** Whether all of its sound was recognised. */
+  isWhole: boolean;
+}
+
 /** Opens a session. A `wav` one claims its recogniser when the header has come. */
-export function openSession(
-  { id, transcriptionId, language, format, tell }: SessionRequest,
-  { recognition, store, processText, log }: SessionDependencies,
-): Session {
-  let processedMs = 0;
-  let toldMs = -1;
-
-  let seq = 0;
-  let segments = 0;
-  let wordCount = 0;
-  let partial = { text: "", startMs: 0 };
-  let lastEndMs = 0;
-
-  let ending: Promise<void> | null = null;
-  let endAt = Number.POSITIVE_INFINITY;
+export function openSession(request: SessionRequest, dependencies: SessionDependencies): Session {
+  const { id, hold, speaker, room } = request;
+  const { recognition, store, spool, captions, processText, conclude, discard, log } = dependencies;
+  const told = createTold(store, hold?.transcriptionId ?? null);
+  let { seq, language, endpointingMs } = request;
+  let believedSeq = hold !== null && hold.generation > 1 ? seq + UNKEPT_SEQ_MAX : seq;
+  let listener: SessionListener | null = null;
+  let ackedMs = -1;
+  let isLost = false;
+  let ending: Promise<boolean> | null = null;
+  let isDraining = false;
   let hasEnded = false;
-  let isWhole = true;
+  let endAt = Number.POSITIVE_INFINITY;
+  /** Resolves when the recogniser has told its last words: whether they are all. */
+  let over = Promise.withResolvers<boolean>();
 
   // Each step waits for the one before: finals are on the disk before they are told, and nothing
-  // overtakes them.
+  // overtakes them. What was heard before a failure is not worked on after it: it is heard again.
   let steps: Promise<void> = Promise.resolve();
-  let processing: Promise<void> = Promise.resolve();
+  let hearings = 0;
 
-  const then = (previous: Promise<void>, step: () => void | Promise<void>): Promise<void> =>
+  /** What it returns never rejects: a step that fails suspends the session. */
+  const after = (previous: Promise<void>, step: () => void | Promise<void>): Promise<void> =>
     previous.then(step).catch((error: unknown) => {
       log.error({ session: id, ...errorFields(error) }, "a session lost a step");
-      tell({
-        type: "failed",
-        refusal: new Refusal("internal", "the transcription could not be kept", {
-          close: CLOSE.internal,
-        }),
-      });
+      suspend(notKept());
     });
 
-  const segmentId = (): string => `${id}-${segments + 1}`;
+  const inOrder = (step: () => void | Promise<void>): void => {
+    steps = after(steps, () => (isLost ? undefined : step()));
+  };
 
-  const input = createSoundInput({
-    format,
-    open: (known) =>
-      recognition.open(known, (event) => {
-        steps = then(steps, () => hear(event));
-      }),
-    processedMs: () => processedMs,
+  const emit = (event: SessionEvent): void => {
+    if ("seq" in event) {
+      seq = event.seq;
+      told.add(event);
+    }
+    listener?.(event);
+  };
+
+  /** Lets whoever listens go; the sound that has no words yet waits in the spool. */
+  const suspend = (refusal: Refusal): void => {
+    hearings++;
+    hearing.suspend();
+    over.resolve(false);
+    const refused = listener;
+    listener = null;
+    refused?.({ type: "failed", refusal });
+  };
+
+  const hearing: Hearing = createHearing(request, {
+    recognition,
+    spool,
+    tell: (event) => {
+      const heardBy = hearings;
+      inOrder(() => (heardBy === hearings ? hear(event) : undefined));
+    },
+    onFormat: () => keepWishes(),
   });
+
+  const keepWishes = (): void => {
+    const sound = hearing.sound() ?? { format: null, soundBytes: null };
+    const wishes = { language, endpointingMs, ...sound };
+    if (hold !== null) inOrder(() => store.setWishes(hold, wishes));
+  };
+
+  const nextSeq = (): number => seq + 1;
+
+  const transcript = createTranscript(
+    {
+      id,
+      hold,
+      caption: room === null ? null : { room, userId: speaker.userId, userName: speaker.name },
+      segments: request.segments,
+      wordCount: request.wordCount,
+    },
+    {
+      store,
+      captions,
+      processText,
+      language: () =>
+        language === "auto" ? (recognition.modelFor(language)?.languages[0] ?? "en") : language,
+      nextSeq,
+      emit,
+      after,
+      inOrder,
+    },
+  );
 
   const hear = async (event: RecognitionEvent): Promise<void> => {
     switch (event.type) {
+      case "speech_started":
+        return emit({ type: "speech_started", atMs: Math.round(msOf(event.at)) });
       case "partial":
-        processedMs = event.processedMs;
-        return showPartial(event.text);
+        return transcript.showPartial(event, Math.round(hearing.processedMs()));
+      case "final": {
+        const isOurs = await transcript.keepFinal(event, hearing.placeAt(event.settled));
+        return isOurs ? hearing.settle(event.settled) : lose();
+      }
+      case "utterance_end":
+        return emit({ type: "utterance_end", seq: nextSeq(), atMs: Math.round(msOf(event.at)) });
       case "progress":
-        processedMs = event.processedMs;
-        return;
-      case "final":
-        processedMs = event.processedMs;
-        return keepFinal(event.heard, event.isCut);
+        return hearing.settle(event.settled);
       case "cut":
-        return tell({ type: "finalized", seq: ++seq });
+        hearing.cutAnswered();
+        return emit({ type: "finalized", seq: nextSeq() });
       case "ended":
-        hasEnded = true;
-        return;
+        return over.resolve(true);
       case "failed":
-        hasEnded = true;
-        isWhole = false;
-        input.lose();
-        return tell({
-          type: "failed",
-          refusal: new Refusal("internal", "the recogniser failed", { close: CLOSE.internal }),
-        });
+        return recover(event.failure);
+      case "taken":
     }
   };
 
-  const showPartial = (text: string): void => {
-    if (partial.text === "") partial.startMs = Math.max(lastEndMs, processedMs - 100);
-    const stableChars = commonStart(partial.text, text);
-    partial.text = text;
-    const { startMs } = partial;
-    tell({
-      type: "partial",
-      segmentId: segmentId(),
-      text,
-      stableChars,
-      startMs,
-      endMs: processedMs,
+  const recover = async (failure: StreamFailure): Promise<void> => {
+    if (failure.kind === "audio") {
+      return suspend(
+        new Refusal("unsupported_audio", failure.message, { close: CLOSE.badRequest }),
+      );
+    }
+    if (failure.kind === "service") return suspend(serviceFailed(failure));
+    try {
+      await hearing.reopen();
+    } catch (error) {
+      log.error({ session: id, ...errorFields(error) }, "no recogniser goes on with a session");
+      suspend(noRecogniser());
+    }
+  };
+
+  const acknowledge = (): void => {
+    if (listener === null) return;
+    try {
+      // What is acknowledged survives this process.
+      hearing.keep();
+    } catch (error) {
+      log.error({ session: id, ...errorFields(error) }, "sound could not be kept");
+      return suspend(notKept());
+    }
+    const heard = Math.floor(hearing.receivedMs());
+    const done = Math.min(heard, Math.floor(hearing.processedMs()));
+    if (heard + done === ackedMs) return;
+    ackedMs = heard + done;
+    listener({ type: "ack", receivedMs: heard, processedMs: done, queuedMs: heard - done });
+  };
+  const acknowledgement = setInterval(acknowledge, ACK_EVERY_MS);
+
+  const reopen = async (withinMs?: number): Promise<void> => {
+    // What was told is settled first, or it would be heard again.
+    await steps;
+    if (!hearing.isOpen()) over = Promise.withResolvers<boolean>();
+    await hearing.reopen(withinMs);
+  };
+
+  const end = async (reason: EndReason): Promise<boolean> => {
+    const isWhole = await waitForEnd({
+      hearing,
+      reopen,
+      over: () => over.promise,
+      endAt: () => endAt,
+      onHurry: () => log.warn({ session: id }, "a session ended before all its sound was heard"),
     });
-  };
-
-  const keepFinal = async ({ text, words }: Heard, fromFinalize: boolean): Promise<void> => {
-    const startMs = words[0]?.startMs ?? partial.startMs;
-    const endMs = words.at(-1)?.endMs ?? processedMs;
-    const confidence =
-      words.length === 0
-        ? null
-        : rounded(words.reduce((sum, word) => sum + word.confidence, 0) / words.length);
-    const segment: Segment = {
-      segmentId: segmentId(),
-      seq: ++seq,
-      text,
-      startMs,
-      endMs,
-      language,
-      confidence,
-      words,
-    };
-    segments++;
-    lastEndMs = endMs;
-    partial = { text: "", startMs: 0 };
-    if (transcriptionId !== null) {
-      await store.addSegment(transcriptionId, segment, Math.round(processedMs));
-    }
-    tell({ type: "final", segment, fromFinalize });
-    processing = then(processing, () => process(segment));
-  };
-
-  /** Cleans and counts; the result is told whenever it comes, after its final. */
-  const process = async (segment: Segment): Promise<void> => {
-    const result = await processText({ text: segment.text, language });
-    wordCount += result.wordCount;
-    if (transcriptionId !== null) {
-      await store.addProcessed(transcriptionId, segment.segmentId, result.text, result.wordCount);
-    }
-    // A step like the others: a final that has its number but is still on its way to the disk goes
-    // out first.
-    steps = then(steps, () =>
-      tell({
-        type: "processed",
-        seq: ++seq,
-        segmentId: segment.segmentId,
-        text: result.text,
-        wordCount: result.wordCount,
-      }),
-    );
-  };
-
-  const acknowledgement = setInterval(() => {
-    const heard = Math.floor(input.receivedMs());
-    const done = Math.min(heard, Math.floor(processedMs));
-    if (heard + done === toldMs) return;
-    toldMs = heard + done;
-    tell({ type: "ack", receivedMs: heard, processedMs: done, queuedMs: heard - done });
-  }, ACK_EVERY_MS);
-
-  /** Waits until everything is recognised, or until it stalls or the time is over. */
-  const recogniseRest = async (): Promise<void> => {
-    input.flush();
-    input.stream()?.end();
-    let lastMs = processedMs;
-    let movedAt = performance.now();
-    while (input.stream() !== null && !hasEnded) {
-      await Bun.sleep(LOOK_EVERY_MS);
-      if (processedMs !== lastMs) movedAt = performance.now();
-      lastMs = processedMs;
-      const isStalled = performance.now() - movedAt > STALLED_MS_MAX;
-      if (isStalled || performance.now() > endAt) return hurry();
-    }
-  };
-
-  /** Takes what is recognised by now; the sound that waits is given up. */
-  const hurry = async (): Promise<void> => {
-    if (hasEnded) return;
-    isWhole = false;
-    log.warn({ session: id }, "a session ended before all of its sound was recognised");
-    input.stream()?.endNow();
-    const giveUpAt = performance.now() + HURRIED_MS_MAX;
-    while (!hasEnded && performance.now() < giveUpAt) await Bun.sleep(LOOK_EVERY_MS);
-    if (!hasEnded) input.stream()?.drop();
-  };
-
-  const end = async (reason: EndReason): Promise<void> => {
-    await recogniseRest();
     clearInterval(acknowledgement);
+    // Everything that was heard is kept, processed and told.
     await steps;
-    await processing;
+    await transcript.processed();
     await steps;
-    const durationMs = Math.round(isWhole ? input.receivedMs() : processedMs);
-    if (transcriptionId !== null) await store.finish(transcriptionId, durationMs, isWhole);
-    const told = isWhole || reason !== "stop" ? reason : "failed";
-    tell({ type: "done", seq: ++seq, durationMs, wordCount, segments, reason: told });
+    if (isLost) return false;
+    hasEnded = true;
+    const isTold = isWhole || isDraining || hold === null;
+    const why = isWhole ? reason : isDraining ? "draining" : "failed";
+    const durationMs = Math.round(isWhole ? hearing.receivedMs() : hearing.processedMs());
+    await conclude({ reason: why, seq: isTold ? nextSeq() : seq, durationMs, isWhole });
+    if (!isTold) {
+      suspend(unfinished());
+      return false;
+    }
+    const [segments, wordCount] = [transcript.segments(), transcript.wordCount()];
+    emit({ type: "done", seq: nextSeq(), durationMs, wordCount, segments, reason: why });
+    listener = null;
+    return true;
   };
+
+  const lose = (): void => {
+    if (isLost) return;
+    isLost = true;
+    clearInterval(acknowledgement);
+    suspend(takenOver());
+    spool.close();
+  };
+
+  for (const segment of request.unprocessed) transcript.process(segment);
 
   return {
     id,
-    transcriptionId,
-    queuedMs: () => Math.max(0, input.receivedMs() - processedMs),
+    transcriptionId: hold?.transcriptionId ?? null,
+    speaker,
+    language: () => language,
+    receivedBytes: hearing.receivedBytes,
     push: (bytes) => {
-      if (ending === null) input.push(bytes);
+      if (ending === null && !isLost) hearing.push(bytes);
     },
     finalize: () => {
-      input.flush();
-      const stream = input.stream();
-      if (stream !== null) stream.cut();
-      else steps = then(steps, () => tell({ type: "finalized", seq: ++seq }));
+      if (hearing.sound() !== null) hearing.cut();
+      else inOrder(() => emit({ type: "finalized", seq: nextSeq() }));
     },
+    finalizesOpen: hearing.cutsOpen,
+    configure: (change) => {
+      language = change.language ?? language;
+      endpointingMs = change.endpointingMs ?? endpointingMs;
+      hearing.configure(change);
+      keepWishes();
+    },
+    attach: async (next, afterSeq) => {
+      const missed = await told.after(afterSeq);
+      const last = missed.at(-1)?.seq ?? afterSeq;
+      const before = listener;
+      listener = next;
+      if (before !== next) before?.({ type: "failed", refusal: takenOver() });
+      if (afterSeq <= believedSeq) seq = Math.max(seq, afterSeq);
+      believedSeq = 0;
+      return [...missed, ...told.rememberedAfter(last)];
+    },
+    detach: (current) => {
+      if (listener === current) listener = null;
+      return listener === null;
+    },
+    reopen,
+    comeBack: hearing.comeBack,
     end: (reason, withinMs) => {
       if (withinMs !== undefined) endAt = Math.min(endAt, performance.now() + withinMs);
-      ending ??= end(reason);
+      isDraining ||= reason === "draining";
+      ending ??= isLost ? Promise.resolve(false) : end(reason);
       return ending;
     },
+    abandon: async () => {
+      clearInterval(acknowledgement);
+      await discard();
+    },
+    hold: () =>
+      hold === null || isLost || hasEnded ? null : { ...hold, seq, place: hearing.settled() },
+    lose,
+    isLost: () => isLost,
   };
-}
-
-/** A sound that cannot be used, or recognisers that are all taken, in words for a client. */
-export function asSpeechRefusal(error: unknown): unknown {
-  if (error instanceof UnsupportedAudio) {
-    return new Refusal("unsupported_audio", error.message, { close: CLOSE.badRequest });
-  }
-  return error;
-}
-
-/** To three decimals; more would only look exact. */
-function rounded(share: number): number {
-  return Math.round(share * 1000) / 1000;
-}
-
-/** How many characters (code points) two texts have in common at their start. */
-function commonStart(a: string, b: string): number {
-  let same = 0;
-  for (let at = 0; at < a.length && a.codePointAt(at) === b.codePointAt(at); same++) {
-    at += (a.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
-  }
-  return same;
 }

@@ -1,11 +1,11 @@
 import { and, asc, eq, gt, inArray, lt, sql } from "drizzle-orm";
-import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import type { Database } from "../../platform/database.ts";
 import { saved_messages, segments, transcriptions } from "../../schema.ts";
-import type { Segment, Transcription } from "./model.ts";
+import type { Transcription } from "./model.ts";
+import type { SearchIndex } from "./search.store.ts";
 
 export interface TranscriptionStore {
-  /** Adds a finished transcription. */
+  /** Adds a finished transcription, as one segment. */
   add(row: NewTranscription): Promise<Transcription>;
   /**
    * Adds a transcription made of kept messages; null, and nothing added, when some of them are in
@@ -21,20 +21,15 @@ export interface TranscriptionStore {
   ): Promise<{ messageIds: Set<string>; latest: Transcription | null }>;
   /** Forgets which messages were saved before `at`; they are no longer kept anywhere else. */
   forgetSavedBefore(at: number): Promise<void>;
-  /** Begins a live transcription. */
-  begin(row: LiveTranscription): Promise<number>;
-  addSegment(id: number, segment: Segment, durationMs: number): Promise<void>;
-  addProcessed(id: number, segmentId: string, text: string, wordCount: number): Promise<void>;
-  /** Ends a live transcription; one that is not whole is marked as interrupted. */
-  finish(id: number, durationMs: number, isWhole: boolean): Promise<void>;
-  /** Says that a live transcription is still being spoken. */
-  touch(ids: readonly number[]): Promise<void>;
-  /** Marks live ones that nobody has touched since `before`: their process died. */
-  interruptStale(before: number): Promise<number>;
   get(id: number): Promise<Transcription | null>;
   /** Oldest first, after the id `after`; of one user, or of all when `userId` is null. */
   list(userId: number | null, after: number, limit: number): Promise<Transcription[]>;
+  /** Segments of a transcription in order, after the row `after` (0: from the first). */
+  segmentsAfter(id: number, after: number, limit: number): Promise<SegmentRow[]>;
 }
+
+/** A segment as it lies on the disk. */
+export type SegmentRow = typeof segments.$inferSelect;
 
 export interface NewTranscription {
   userId: number;
@@ -44,38 +39,57 @@ export interface NewTranscription {
   wordCount: number;
 }
 
-export interface LiveTranscription {
-  userId: number;
-  language: string;
-  sessionId: string;
-  room: string | null;
-  title: string | null;
+export interface TranscriptionStoreDependencies {
+  database: Pick<Database, "db" | "commit">;
+  index: SearchIndex;
+  now(): number;
 }
 
-export interface TranscriptionStoreDependencies {
-  database: Database;
-  now(): number;
+/** The id of the segment of a transcription that was not spoken. */
+export function textSegmentId(transcriptionId: number): string {
+  return `t${transcriptionId}-1`;
 }
 
 /** Transcriptions and their segments in SQLite. */
 export function createTranscriptionStore({
   database: { db, commit },
+  index,
   now,
 }: TranscriptionStoreDependencies): TranscriptionStore {
-  const insert = (row: NewTranscription): Transcription =>
-    db
+  const insert = (row: NewTranscription): Transcription => {
+    const { userId, language, transcription, processedText, wordCount } = row;
+    const added = db
       .insert(transcriptions)
       .values({
-        user_id: row.userId,
-        language: row.language,
-        transcription: row.transcription,
-        processed_text: row.processedText,
-        word_count: row.wordCount,
+        user_id: userId,
+        language,
+        transcription,
+        processed_text: processedText,
+        word_count: wordCount,
         created_at: now(),
         updated_at: now(),
       })
       .returning()
       .get();
+    const segment = db
+      .insert(segments)
+      .values({
+        transcription_id: added.id,
+        segment_id: textSegmentId(added.id),
+        seq: 1,
+        text: transcription,
+        processed_text: processedText,
+        word_count: wordCount,
+        language,
+        start_ms: 0,
+        end_ms: 0,
+        words: [],
+      })
+      .returning({ id: segments.id })
+      .get();
+    index.put(segment.id, { userId, language, text: transcription, processedText });
+    return added;
+  };
 
   const find = (id: number): Transcription | null =>
     db.select().from(transcriptions).where(eq(transcriptions.id, id)).get() ?? null;
@@ -99,10 +113,6 @@ export function createTranscriptionStore({
     return { messageIds: new Set(rows.map((row) => row.message_id)), latest: find(latest) };
   };
 
-  /** Adds to a text that grows, with a space in between. */
-  const grown = (column: SQLiteColumn, text: string) =>
-    sql<string>`CASE WHEN ${column} = '' THEN ${text} ELSE ${column} || ' ' || ${text} END`;
-
   return {
     add: (row) => commit(() => insert(row)),
     addFromMessages: (row, messageIds) =>
@@ -118,101 +128,6 @@ export function createTranscriptionStore({
     savedAmong: async (messageIds) => findSaved(messageIds),
     forgetSavedBefore: (at) =>
       commit(() => void db.delete(saved_messages).where(lt(saved_messages.saved_at, at)).run()),
-    begin: ({ userId, language, sessionId, room, title }) =>
-      commit(
-        () =>
-          db
-            .insert(transcriptions)
-            .values({
-              user_id: userId,
-              language,
-              session_id: sessionId,
-              room,
-              title,
-              status: "live",
-              created_at: now(),
-              updated_at: now(),
-            })
-            .returning({ id: transcriptions.id })
-            .get().id,
-      ),
-    addSegment: (id, segment, durationMs) =>
-      commit(() => {
-        db.insert(segments)
-          .values({
-            transcription_id: id,
-            segment_id: segment.segmentId,
-            seq: segment.seq,
-            text: segment.text,
-            language: segment.language,
-            start_ms: segment.startMs,
-            end_ms: segment.endMs,
-            confidence: segment.confidence,
-            words: segment.words.map(({ word, startMs, endMs, confidence }) => ({
-              word,
-              start_ms: startMs,
-              end_ms: endMs,
-              confidence,
-            })),
-          })
-          .run();
-        db.update(transcriptions)
-          .set({
-            transcription: grown(transcriptions.transcription, segment.text),
-            duration_ms: durationMs,
-            updated_at: now(),
-          })
-          .where(eq(transcriptions.id, id))
-          .run();
-      }),
-    addProcessed: (id, segmentId, text, wordCount) =>
-      commit(() => {
-        db.update(segments)
-          .set({ processed_text: text, word_count: wordCount })
-          .where(and(eq(segments.transcription_id, id), eq(segments.segment_id, segmentId)))
-          .run();
-        if (text === "") return;
-        db.update(transcriptions)
-          .set({
-            processed_text: grown(transcriptions.processed_text, text),
-            word_count: sql`${transcriptions.word_count} + ${wordCount}`,
-            updated_at: now(),
-          })
-          .where(eq(transcriptions.id, id))
-          .run();
-      }),
-    finish: (id, durationMs, isWhole) =>
-      commit(
-        () =>
-          void db
-            .update(transcriptions)
-            .set({
-              status: isWhole ? "done" : "interrupted",
-              duration_ms: durationMs,
-              updated_at: now(),
-            })
-            .where(eq(transcriptions.id, id))
-            .run(),
-      ),
-    touch: (ids) =>
-      commit(
-        () =>
-          void db
-            .update(transcriptions)
-            .set({ updated_at: now() })
-            .where(inArray(transcriptions.id, [...ids]))
-            .run(),
-      ),
-    interruptStale: (before) =>
-      commit(
-        () =>
-          db
-            .update(transcriptions)
-            .set({ status: "interrupted" })
-            .where(and(eq(transcriptions.status, "live"), lt(transcriptions.updated_at, before)))
-            .returning({ id: transcriptions.id })
-            .all().length,
-      ),
     get: async (id) => find(id),
     list: async (userId, after, limit) =>
       db
@@ -225,6 +140,14 @@ export function createTranscriptionStore({
           ),
         )
         .orderBy(asc(transcriptions.id))
+        .limit(limit)
+        .all(),
+    segmentsAfter: async (id, after, limit) =>
+      db
+        .select()
+        .from(segments)
+        .where(and(eq(segments.transcription_id, id), gt(segments.id, after)))
+        .orderBy(asc(segments.id))
         .limit(limit)
         .all(),
   };

@@ -6,8 +6,6 @@ import { checkOneFrame, openOneFrame } from "./one-frame.ts";
 
 export interface DialectDependencies extends StreamingDependencies {
   service: TranscriptionService;
-  /** Languages whose sound can be recognised here. */
-  spoken: readonly string[];
 }
 
 /** Lets the first frame of a transcription socket choose its dialect. */
@@ -24,7 +22,7 @@ export function openByFirstFrame(
         if (!isStreaming) checkOneFrame(frame);
         chosen = isStreaming
           ? openStreaming(connection, dependencies)
-          : openOneFrame(connection, dependencies.service, dependencies.spoken);
+          : openOneFrame(connection, dependencies.service, dependencies.languages);
       }
       return chosen.frame(frame);
     },

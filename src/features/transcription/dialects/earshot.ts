@@ -1,15 +1,20 @@
 import { type Connection, type Protocol, withRef } from "../../../realtime/connection.ts";
 import { createFrameReader } from "../../../realtime/frames.ts";
 import { CLOSE, type Ref, Refusal } from "../../../realtime/refusal.ts";
-import type { Encoding } from "../../../speech/audio.ts";
-import type { HeardWord } from "../../../speech/engine.ts";
+import { type Encoding, UnsupportedAudio } from "../../../speech/audio.ts";
+import { RecognitionFull } from "../../../speech/recognition.ts";
+import { ENDPOINTING_MS } from "../../../speech/segmenter.ts";
+import { AUDIO_QUEUE_MS_MAX } from "../hearing.ts";
+import type { Languages } from "../languages.ts";
 import type { LiveTranscriptions, OpenedSession } from "../live.ts";
 import { type StartFrame, type StreamingClientFrame, streamingClientFrames } from "../model.ts";
-import { type Session, type SessionEvent, asSpeechRefusal } from "../session.ts";
-import { AUDIO_QUEUE_MS_MAX } from "../sound-input.ts";
+import type { Session } from "../session.ts";
+import type { SessionEvent } from "../told.ts";
+import { frameOf } from "./earshot.frames.ts";
 
 export interface StreamingDependencies {
   live: LiveTranscriptions;
+  languages: Languages;
   limits: Record<string, number>;
 }
 
@@ -19,38 +24,74 @@ const RATE_HZ = 16_000;
 /** The streaming dialect: `start`, sound, `stop`, and words in between. */
 export function openStreaming(
   connection: Connection,
-  { live, limits }: StreamingDependencies,
+  { live, languages, limits }: StreamingDependencies,
 ): Protocol {
   let session: Session | null = null;
+  /** Told before `ready` could be: it comes after that. */
+  const early: SessionEvent[] = [];
   let showsPartials = true;
   let showsWords = true;
   let stopRef: Ref | undefined;
   const finalizeRefs: (Ref | undefined)[] = [];
 
+  /** `isEarlier`: it does not answer what was asked for on this socket. */
+  const tell = (event: SessionEvent, isEarlier: boolean): void => {
+    if (session === null) return void early.push(event);
+    if (event.type === "failed") {
+      // The session lives on without this socket.
+      live.leave(session, show);
+      session = null;
+      return connection.refuse(event.refusal);
+    }
+    if (event.type === "partial" && !showsPartials) return;
+    const ref = isEarlier ? undefined : refFor(event);
+    const { transcriptionId } = session;
+    connection.send({ ...frameOf(event, { transcriptionId, showsWords }), ...withRef(ref) });
+    // A server that stops says so itself, after this.
+    if (event.type === "done" && event.reason !== "draining") connection.close(CLOSE.done);
+  };
+
+  const show = (event: SessionEvent): void => tell(event, false);
+
+  const refFor = ({ type }: SessionEvent): Ref | undefined => {
+    if (type === "finalized") return finalizeRefs.shift();
+    return type === "done" ? stopRef : undefined;
+  };
+
   const start = async (frame: StartFrame): Promise<void> => {
     if (session !== null) throw new Refusal("bad_request", "this socket has a stream already");
-    if (frame.resume !== undefined) {
-      throw new Refusal("not_found", "that session is over; start a new one");
-    }
     showsPartials = frame.interim_results ?? true;
     showsWords = frame.words ?? true;
+    const opened = await (frame.resume === undefined ? open(frame) : resume(frame.resume));
+    session = opened.session;
+    connection.send(readyFrame(opened, frame));
+    // What an older socket has asked for is answered before what this one asks for.
+    finalizeRefs.push(...Array<undefined>(session.finalizesOpen()).fill(undefined));
+    for (const event of [...opened.missed, ...early.splice(0)]) tell(event, true);
+  };
+
+  const open = (frame: StartFrame): Promise<OpenedSession> => {
     const { encoding = "pcm_s16le", sample_rate: sampleRate = RATE_HZ, channels = 1 } = frame;
-    const opened = await live.open({
+    return live.open({
       caller: connection.visitor.caller,
       userId: frame.user_id ?? null,
       language: frame.language ?? "auto",
       format: encoding === "wav" ? "wav" : { encoding: encoding as Encoding, sampleRate, channels },
+      endpointingMs: frame.endpointing_ms ?? ENDPOINTING_MS,
       room: frame.room ?? null,
       store: frame.store ?? true,
       title: frame.title ?? null,
-      tell: (event) => show(event),
+      listener: show,
     });
-    session = opened.session;
-    connection.send(readyFrame(opened, frame.ref));
-    if (frame.endpointing_ms !== undefined) warnOfEndpointing();
   };
 
-  const readyFrame = ({ session, info }: OpenedSession, ref: Ref | undefined): object => {
+  const resume = ({
+    session_id: sessionId,
+    after_seq: afterSeq,
+  }: NonNullable<StartFrame["resume"]>): Promise<OpenedSession> =>
+    live.resume({ caller: connection.visitor.caller, sessionId, afterSeq, listener: show });
+
+  const readyFrame = ({ session, info }: OpenedSession, { ref, resume }: StartFrame): object => {
     const { guestToken, expiresAt } = connection.visitor;
     return {
       type: "ready",
@@ -61,30 +102,10 @@ export function openStreaming(
       ...(guestToken === null ? {} : { guest_token: guestToken }),
       limits: { ...limits, audio_queue_ms: AUDIO_QUEUE_MS_MAX },
       ...(expiresAt === null ? {} : { expires_at: expiresAt }),
-      resumed: false,
-      received_bytes: 0,
+      resumed: resume !== undefined,
+      received_bytes: session.receivedBytes(),
       ...withRef(ref),
     };
-  };
-
-  const warnOfEndpointing = (): void => {
-    connection.send({
-      type: "warning",
-      code: "bad_request",
-      message: "this engine ends utterances by its own rules; endpointing_ms has no effect",
-    });
-  };
-
-  const show = (event: SessionEvent): void => {
-    if (event.type === "failed") return connection.refuse(event.refusal);
-    if (event.type === "partial" && !showsPartials) return;
-    const ref =
-      event.type === "finalized"
-        ? finalizeRefs.shift()
-        : event.type === "done"
-          ? stopRef
-          : undefined;
-    connection.send({ ...frameOf(event, session, showsWords), ...withRef(ref) });
   };
 
   const running = (): Session => {
@@ -98,29 +119,25 @@ export function openStreaming(
         return start(frame);
       case "keepalive":
         return;
-      case "configure":
-        running();
-        if (frame.language !== undefined) live.checkLanguage(frame.language);
+      case "configure": {
+        const { language, endpointing_ms: endpointingMs } = frame;
+        running().configure({
+          ...(language === undefined ? {} : { language: languages.check(language) }),
+          ...(endpointingMs === undefined ? {} : { endpointingMs }),
+        });
         showsPartials = frame.interim_results ?? showsPartials;
-        connection.send({ type: "configured", ...withRef(frame.ref) });
-        if (frame.endpointing_ms !== undefined) warnOfEndpointing();
-        return;
+        return connection.send({ type: "configured", ...withRef(frame.ref) });
+      }
       case "finalize":
         running();
         finalizeRefs.push(frame.ref);
         return running().finalize();
       case "stop":
         stopRef = frame.ref;
-        // Not waited for: pings are answered while the rest is recognised.
-        void finish(running());
+        // Not waited for: pings are answered while the rest is recognised. It never rejects.
+        void live.end(running(), "stop");
         return;
     }
-  };
-
-  /** Never rejects: the session tells of its own failures. */
-  const finish = async (running: Session): Promise<void> => {
-    await running.end("stop");
-    connection.close(CLOSE.done);
   };
 
   return {
@@ -141,73 +158,25 @@ export function openStreaming(
         throw asSpeechRefusal(error);
       }
     },
-    drain: async (withinMs) => session?.end("draining", withinMs),
-    closed: async () => session?.end("disconnected"),
+    drain: async (withinMs) => {
+      if (session !== null) await live.end(session, "draining", withinMs);
+    },
+    closed: () => {
+      if (session !== null) live.leave(session, show);
+    },
   };
 }
 
-/** What is told to the client for an event; the shapes are those of `transcriptionFrames`. */
-function frameOf(
-  event: Exclude<SessionEvent, { type: "failed" }>,
-  session: Session | null,
-  showsWords: boolean,
-): object {
-  switch (event.type) {
-    case "partial":
-      return {
-        type: "partial",
-        segment_id: event.segmentId,
-        text: event.text,
-        stable_chars: event.stableChars,
-        start_ms: event.startMs,
-        end_ms: event.endMs,
-      };
-    case "final": {
-      const { segmentId, seq, text, startMs, endMs, language, confidence, words } = event.segment;
-      return {
-        type: "final",
-        segment_id: segmentId,
-        seq,
-        text,
-        start_ms: startMs,
-        end_ms: endMs,
-        language,
-        confidence,
-        ...(showsWords ? { words: words.map(wordFrame) } : {}),
-        from_finalize: event.fromFinalize,
-      };
-    }
-    case "finalized":
-      return { type: "finalized", seq: event.seq };
-    case "processed":
-      return {
-        type: "processed",
-        seq: event.seq,
-        segment_ids: [event.segmentId],
-        text: event.text,
-        word_count: event.wordCount,
-        entities: [],
-      };
-    case "ack":
-      return {
-        type: "audio_ack",
-        received_ms: event.receivedMs,
-        processed_ms: event.processedMs,
-        queued_ms: event.queuedMs,
-      };
-    case "done":
-      return {
-        type: "done",
-        seq: event.seq,
-        transcription_id: session?.transcriptionId ?? null,
-        duration_ms: event.durationMs,
-        word_count: event.wordCount,
-        segments: event.segments,
-        reason: event.reason,
-      };
+/** A sound that cannot be used, or recognisers that are all taken, in words for a client. */
+function asSpeechRefusal(error: unknown): unknown {
+  if (error instanceof UnsupportedAudio) {
+    return new Refusal("unsupported_audio", error.message, { close: CLOSE.badRequest });
   }
-}
-
-function wordFrame({ word, startMs, endMs, confidence }: HeardWord): object {
-  return { word, start_ms: startMs, end_ms: endMs, confidence };
+  if (error instanceof RecognitionFull) {
+    return new Refusal("overloaded", "every recogniser is taken", {
+      close: CLOSE.overloaded,
+      retryAfterMs: error.retryAfterMs,
+    });
+  }
+  return error;
 }

@@ -6,6 +6,7 @@ import { type RawFrame, misfit } from "../../../realtime/frames.ts";
 import { Refusal } from "../../../realtime/refusal.ts";
 import { UnsupportedAudio } from "../../../speech/audio.ts";
 import { createWavParser } from "../../../speech/wav.ts";
+import type { Languages } from "../languages.ts";
 import { OneFrame } from "../model.ts";
 import type { TranscriptionService } from "../service.ts";
 import { wavOf } from "../wav-text.ts";
@@ -27,13 +28,12 @@ export function checkOneFrame(frame: RawFrame): Static<typeof OneFrame> {
 export function openOneFrame(
   connection: Connection,
   service: TranscriptionService,
-  /** Languages whose sound can be recognised here. */
-  spoken: readonly string[],
+  languages: Languages,
 ): Protocol {
   return {
     frame: async (frame) => {
       const { user_id, language, audio } = checkOneFrame(frame);
-      refuseUnusable(audio, language, spoken);
+      refuseUnusable(audio, language, languages);
       const messageId = await service.keep(connection.visitor.caller, user_id, language, audio);
       connection.send({
         message_id: messageId,
@@ -50,15 +50,10 @@ export function openOneFrame(
 }
 
 /** Sound that could never be recognised is refused now, not when everything is to be saved. */
-function refuseUnusable(audio: string, language: string, spoken: readonly string[]): void {
+function refuseUnusable(audio: string, language: string, languages: Languages): void {
   const wav = wavOf(audio);
   if (wav === null) return;
-  if (!spoken.includes(language)) {
-    throw new Refusal(
-      "unsupported_language",
-      `no speech engine here knows ${language}; text is kept`,
-    );
-  }
+  languages.check(language);
   try {
     createWavParser().push(wav);
   } catch (error) {

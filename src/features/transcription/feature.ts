@@ -1,0 +1,147 @@
+import type { Bus } from "../../platform/bus.ts";
+import type { Database } from "../../platform/database.ts";
+import type { Kept } from "../../platform/kept.ts";
+import { type Log, errorFields } from "../../platform/log.ts";
+import type { Caller } from "../../http/caller.ts";
+import { suggestFor } from "../../speech/models/catalogue.ts";
+import type { Recognition } from "../../speech/recognition.ts";
+import type { TextJob, TextResult } from "../../text/pipeline.ts";
+import { createEditStore } from "./edit.store.ts";
+import { createTranscriptionEdits } from "./edits.ts";
+import { createFileModels } from "./file-models.ts";
+import type { FileRoutesDependencies } from "./file-routes.ts";
+import { createFileTranscriber } from "./file-transcriber.ts";
+import { createKeptMessages } from "./kept-messages.ts";
+import { createLanguages } from "./languages.ts";
+import { createLiveTranscriptions } from "./live.ts";
+import { createSessionOpener } from "./opening.ts";
+import { type Captions, createCaptionPost } from "./room-captions.ts";
+import type { TranscriptionRoutesDependencies } from "./routes.ts";
+import { createSearchReader } from "./search.reader.ts";
+import { createSearchIndex } from "./search.store.ts";
+import { createTranscriptionSearch } from "./search.ts";
+import { createTranscriptionService } from "./service.ts";
+import { createSessionStore } from "./session.store.ts";
+import { createSpools } from "./spool.ts";
+import { createTranscriptionStore } from "./store.ts";
+import { createUploads } from "./uploads.ts";
+import { startUpkeep } from "./upkeep.ts";
+
+/** Everything of transcriptions, joined. */
+export interface TranscriptionFeature {
+  routes: Omit<TranscriptionRoutesDependencies, "guard" | "gateway">;
+  files: Omit<FileRoutesDependencies, "guard" | "log">;
+  /** Ends the sessions that have no socket; those of sockets are ended by their gateway before. */
+  close(withinMs: number): Promise<void>;
+}
+
+export interface TranscriptionFeatureDependencies {
+  database: Database;
+  databasePath: string;
+  bus: Bus;
+  kept: Kept;
+  recognition: Recognition | null;
+  processText(job: TextJob): Promise<TextResult>;
+  captions: Captions;
+  /** Throws when the caller may not enter the room. */
+  checkRoom(caller: Caller, room: string): Promise<void>;
+  spawnSearch(): Worker;
+  /** How long a session whose socket broke waits for its client. */
+  parkedMs: number;
+  /** Files that are recognised at once. */
+  filesAtOnce: number;
+  processId: string;
+  newId(): string;
+  now(): number;
+  log: Log;
+}
+
+/** Sessions whose client is away get so long to be recognised at the end. */
+const PARKED_END_MS = 1_000;
+
+export function createTranscriptionFeature(
+  dependencies: TranscriptionFeatureDependencies,
+): TranscriptionFeature {
+  const { database, databasePath, bus, kept, recognition, processText, checkRoom } = dependencies;
+  const { spawnSearch, parkedMs, filesAtOnce, processId, newId, now, log } = dependencies;
+
+  const index = createSearchIndex(database);
+  index.catchUp().catch((error: unknown) => {
+    log.warn(errorFields(error), "the search index is not whole; the next start goes on with it");
+  });
+  const searchReader = createSearchReader({
+    database,
+    path: databasePath,
+    spawn: spawnSearch,
+    log,
+  });
+  const store = createTranscriptionStore({ database, index, now });
+  const sessionStore = createSessionStore({ database, index, processId, now });
+  const captions = createCaptionPost({
+    captions: dependencies.captions,
+    store: sessionStore,
+    log,
+  });
+  const languages = createLanguages(recognition, (language) =>
+    suggestFor(language).map(({ name }) => name),
+  );
+  const opener = createSessionOpener({
+    store: sessionStore,
+    spools: createSpools(databasePath),
+    captions,
+    processText,
+    parkedMs,
+    newId,
+    now,
+    log,
+  });
+  const live = createLiveTranscriptions({
+    recognition,
+    store: sessionStore,
+    opener,
+    languages,
+    checkRoom,
+    bus,
+    processId,
+    parkedMs,
+    now,
+    log,
+  });
+  const endUpkeep = startUpkeep({ live, store: sessionStore, captions, parkedMs, now, log });
+  const uploads = createUploads(databasePath, newId);
+  const models = createFileModels(recognition, languages);
+
+  return {
+    routes: {
+      service: createTranscriptionService({
+        store,
+        keptMessages: createKeptMessages(kept, () => performance.timeOrigin + performance.now()),
+        recognition,
+        processText,
+        newId,
+        now,
+        log,
+      }),
+      edits: createTranscriptionEdits({
+        store,
+        editStore: createEditStore({ database, index, now }),
+        processText,
+      }),
+      search: createTranscriptionSearch({ find: searchReader.find }),
+      live,
+      parkedMs,
+      languages,
+    },
+    files: {
+      files: createFileTranscriber({ recognition, models, uploads, parallel: filesAtOnce }),
+      models,
+      startedAt: now(),
+    },
+    close: async (withinMs) => {
+      endUpkeep();
+      await uploads.close();
+      await live.close(PARKED_END_MS);
+      await searchReader.close(withinMs);
+    },
+  };
+}
