@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-// Starts a built binary in an empty folder, keeps a text, says something in a room and stops it.
+// Starts a built binary in an empty folder, keeps and finds a text, says something in a room and stops it.
 
 const binary = resolve(process.argv[2] ?? "dist/earshot");
 const folder = mkdtempSync(join(tmpdir(), "earshot-smoke-"));
@@ -23,12 +23,15 @@ try {
   });
   const { processed_text: processed } = (await saved.json()) as { processed_text: string };
   expectEqual(processed, "it works");
+  const found = await fetch(`${url}/v1/transcriptions/search?q=work`);
+  const { results } = (await found.json()) as { results: unknown[] };
+  expectEqual(results.length, 1);
   const page = await fetch(`${url}/docs/assets/${await version()}/ui.js`);
   expectEqual(page.status, 200);
   expectEqual(await sayHello(url.replace("http:", "ws:")), "hello");
   server.kill("SIGTERM");
   expectEqual(await server.exited, 0);
-  console.log("the binary serves, keeps, tells and stops");
+  console.log("the binary serves, keeps, finds, tells and stops");
 } finally {
   server.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });

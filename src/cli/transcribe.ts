@@ -70,18 +70,26 @@ export async function transcribe(args: string[]): Promise<number> {
 /** Null, and a line that says why, when there is none. */
 async function open(settings: ReturnType<typeof speechSettings>): Promise<Recognition | null> {
   const log = createLog("warn", (line) => process.stderr.write(line));
+  let recognition;
   try {
-    const recognition = openRecognition({
+    recognition = openRecognition({
       settings,
       languages: LANGUAGES,
       spawn: spawnSpeechWorker,
       log,
     });
-    await recognition?.loaded();
-    return recognition;
   } catch (error) {
     if (!(error instanceof EngineMissing)) throw error;
     console.error(error.message);
+    return null;
+  }
+  try {
+    await recognition?.loaded();
+    return recognition;
+  } catch (error) {
+    // Why has been logged already.
+    console.error(error instanceof Error ? error.message : String(error));
+    await recognition?.close();
     return null;
   }
 }

@@ -54,6 +54,12 @@ export const problemSchema = t.Object(
   { description: "RFC 9457 problem details" },
 );
 
+/** What the documentation of a streamed answer says of its problems. */
+export const problemAnswer = {
+  description: "problem details",
+  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+};
+
 /** The HTTP status that a problem is told with. */
 export function statusOf({ code, extras }: Problem): number {
   return extras.status ?? PROBLEMS[code].status;

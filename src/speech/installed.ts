@@ -21,6 +21,8 @@ export class EngineMissing extends Error {
   override name = "EngineMissing";
 }
 
+/** Without any of these the engine does not start, and nobody would be heard by other models either. */
+const VOSK_FILES = ["am/final.mdl", "conf/mfcc.conf", "graph"];
 /** Taken for a model's languages when neither it nor its name tells them. */
 const LANGUAGES_GUESSED = ["en"];
 
@@ -86,6 +88,8 @@ function sherpaModel({ name, folder, manifest }: InstalledModel): Usable {
 function voskModel({ name, folder, manifest }: InstalledModel): Usable {
   const bundled = locateVosk();
   if (bundled === null) throw new EngineMissing(`${name} needs the optional package vosk`);
+  const missing = VOSK_FILES.find((file) => !existsSync(join(folder, file)));
+  if (missing !== undefined) throw new EngineMissing(`${folder} has no ${missing}`);
   const named = /-(en|hi)-/.exec(`${name}-`)?.[1];
   const languages = manifest?.languages ?? (named === undefined ? LANGUAGES_GUESSED : [named]);
   return {

@@ -35,7 +35,7 @@ export interface Segmenter {
 export const ENDPOINTING_MS = 800;
 /** Past it an utterance is cut at the next breath, and past the other wherever it is. */
 const LONG_MS = 15_000;
-export const UTTERANCE_MS_MAX = 28_000;
+const UTTERANCE_MS_MAX = 28_000;
 const BREATH_MS = 200;
 /** Less voice than this after a cut is the rest of what was said before it. */
 const REST_MS = 40;

@@ -86,7 +86,7 @@ export async function openSoundStream(
       language,
       tell: (event) => {
         blocksSinceTold = 0;
-        tell({ ...event, ...place() });
+        tell({ ...inLanguage(event, language), ...place() });
       },
       fail,
     });
@@ -238,4 +238,10 @@ async function openFileSource(): Promise<Source> {
       resampler?.free();
     },
   };
+}
+
+/** A final says in which language it was listened for, since that may have changed by the time it comes. */
+function inLanguage(event: ListenerEvent, language: string | null): ListenerEvent {
+  if (event.type !== "final" || language === null) return event;
+  return { ...event, heard: { language, ...event.heard } };
 }

@@ -47,7 +47,7 @@ export function temporaryFolder(): string {
 /** Resolves when `condition` holds; rejects when it still does not after `withinMs`. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  withinMs = 10_000,
+  withinMs = 20_000,
 ): Promise<void> {
   const end = performance.now() + withinMs;
   while (!(await condition())) {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { createSearchIndex } from "../../src/features/transcription/search.store.ts";
+import { createSegmentStore } from "../../src/features/transcription/segment.store.ts";
 import { createSessionStore } from "../../src/features/transcription/session.store.ts";
 import { type Database, openDatabase } from "../../src/platform/database.ts";
 import type { TestApp } from "./app.ts";
@@ -31,12 +32,9 @@ const HOUR_MS = 3_600_000;
 
 export function speakInto(app: TestApp): Speech {
   const database = openDatabase(join(app.folder, "earshot.db"));
-  const store = createSessionStore({
-    database,
-    index: createSearchIndex(database),
-    processId: "another",
-    now: Date.now,
-  });
+  const store = createSessionStore({ database, processId: "another", now: Date.now });
+  const index = createSearchIndex(database);
+  const segments = createSegmentStore({ database, index, now: Date.now });
   let sessions = 0;
   return {
     database,
@@ -78,10 +76,15 @@ export function speakInto(app: TestApp): Speech {
               confidence: 0.9,
             })),
           };
-          await store.addSegment(hold, segment, { bytes: endMs * 32, ms: endMs }, null);
+          await segments.add(hold, segment, { bytes: endMs * 32, ms: endMs }, null);
           if (processedText === undefined) return;
           const wordCount = processedText.split(" ").length;
-          await store.addProcessed(hold, { segmentId, seq: ++seq, text: processedText, wordCount });
+          await segments.addProcessed(hold, {
+            segmentId,
+            seq: ++seq,
+            text: processedText,
+            wordCount,
+          });
         },
         end: () => store.finish(hold, { durationMs: lastMs, isWhole: true }),
       };

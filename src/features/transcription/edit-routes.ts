@@ -1,6 +1,6 @@
 import { Elysia, t } from "elysia";
 import type { guard } from "../../http/guard.ts";
-import { Problem, problemSchema } from "../../http/problem.ts";
+import { Problem, problemAnswer, problemSchema } from "../../http/problem.ts";
 import type { TranscriptionEdits } from "./edits.ts";
 import { exportAnswer } from "./export.ts";
 import {
@@ -32,7 +32,13 @@ export function editRoutes({ guard, service, edits, search }: EditRoutesDependen
   const tags = ["transcription"];
   const params = t.Object({ id: t.Integer({ minimum: 1 }) });
   const query = t.Object(identity, { additionalProperties: false });
-  const refused = { 401: problemSchema, 404: problemSchema, 422: problemSchema };
+  const refused = {
+    401: problemSchema,
+    // A stated `user_id` that is somebody else's.
+    403: problemSchema,
+    404: problemSchema,
+    422: problemSchema,
+  };
 
   return new Elysia({ name: "edited transcriptions" })
     .use(guard)
@@ -58,7 +64,13 @@ export function editRoutes({ guard, service, edits, search }: EditRoutesDependen
           },
           { additionalProperties: false },
         ),
-        response: { 200: foundPageSchema, 401: problemSchema, 422: problemSchema },
+        response: {
+          200: foundPageSchema,
+          401: problemSchema,
+          403: problemSchema,
+          422: problemSchema,
+          503: problemSchema,
+        },
         detail: { summary: "Find what was said, newest first", tags },
       },
     )
@@ -102,6 +114,10 @@ export function editRoutes({ guard, service, edits, search }: EditRoutesDependen
                 "text/vtt": { schema: { type: "string" } },
               },
             },
+            401: problemAnswer,
+            403: problemAnswer,
+            404: problemAnswer,
+            422: problemAnswer,
           },
         },
       },

@@ -6,6 +6,7 @@ import type { Caller } from "../../http/caller.ts";
 import { suggestFor } from "../../speech/models/catalogue.ts";
 import type { Recognition } from "../../speech/recognition.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
+import { createCaptionStore } from "./caption.store.ts";
 import { createEditStore } from "./edit.store.ts";
 import { createTranscriptionEdits } from "./edits.ts";
 import { createFileModels } from "./file-models.ts";
@@ -21,6 +22,7 @@ import { createSearchReader } from "./search.reader.ts";
 import { createSearchIndex } from "./search.store.ts";
 import { createTranscriptionSearch } from "./search.ts";
 import { createTranscriptionService } from "./service.ts";
+import { createSegmentStore } from "./segment.store.ts";
 import { createSessionStore } from "./session.store.ts";
 import { createSpools } from "./spool.ts";
 import { createTranscriptionStore } from "./store.ts";
@@ -76,10 +78,11 @@ export function createTranscriptionFeature(
     log,
   });
   const store = createTranscriptionStore({ database, index, now });
-  const sessionStore = createSessionStore({ database, index, processId, now });
+  const sessionStore = createSessionStore({ database, processId, now });
+  const segmentStore = createSegmentStore({ database, index, now });
   const captions = createCaptionPost({
     captions: dependencies.captions,
-    store: sessionStore,
+    store: createCaptionStore(database),
     log,
   });
   const languages = createLanguages(recognition, (language) =>
@@ -87,6 +90,7 @@ export function createTranscriptionFeature(
   );
   const opener = createSessionOpener({
     store: sessionStore,
+    segmentStore,
     spools: createSpools(databasePath),
     captions,
     processText,
@@ -138,8 +142,8 @@ export function createTranscriptionFeature(
       startedAt: now(),
     },
     close: async (withinMs) => {
-      endUpkeep();
-      await uploads.close();
+      await endUpkeep();
+      uploads.close();
       await live.close(PARKED_END_MS);
       await searchReader.close(withinMs);
     },

@@ -1,6 +1,6 @@
 import { Elysia, t } from "elysia";
 import type { guard } from "../../http/guard.ts";
-import { type Problem, problemSchema } from "../../http/problem.ts";
+import { type Problem, problemAnswer, problemSchema } from "../../http/problem.ts";
 import type { Log } from "../../platform/log.ts";
 import type { EngineInfo } from "../../speech/engine.ts";
 import type { FileModels } from "./file-models.ts";
@@ -45,8 +45,8 @@ export function fileRoutes({ guard, files, models, log, startedAt }: FileRoutesD
     .use(guard)
     .post(
       FILES_PATH,
-      async ({ request, server }) => {
-        const file = await files.receive(request);
+      async ({ caller, request, server }) => {
+        const file = await files.receive(request, caller.userId);
         server?.timeout(request, NO_TIMEOUT_S);
         return file.wishes.isStreamed
           ? streamAnswer(file, request, log)
@@ -81,6 +81,7 @@ export function fileRoutes({ guard, files, models, log, startedAt }: FileRoutesD
               },
             },
             401: problemAnswer,
+            403: problemAnswer,
             404: problemAnswer,
             413: problemAnswer,
             422: problemAnswer,
@@ -98,14 +99,17 @@ export function fileRoutes({ guard, files, models, log, startedAt }: FileRoutesD
       }),
       {
         signedInOrKey: true,
-        response: t.Object({ object: t.Literal("list"), data: t.Array(modelSchema) }),
+        response: {
+          200: t.Object({ object: t.Literal("list"), data: t.Array(modelSchema) }),
+          401: problemSchema,
+        },
         detail: { summary: "The models that listen here", tags },
       },
     )
     .get(`${MODELS_PATH}/:id`, ({ params: { id } }) => told(models.get(id), id), {
       signedInOrKey: true,
       params: t.Object({ id: t.String() }),
-      response: { 200: modelSchema, 404: problemSchema },
+      response: { 200: modelSchema, 401: problemSchema, 404: problemSchema },
       detail: { summary: "One model", tags },
     });
 }
@@ -123,11 +127,6 @@ async function wholeAnswer(file: ReceivedFile, signal: AbortSignal): Promise<Res
     await file.close();
   }
 }
-
-const problemAnswer = {
-  description: "problem details",
-  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
-};
 
 const FIELDS = {
   model: "an id of GET /v1/models, or whisper-1, gpt-4o-transcribe, gpt-4o-mini-transcribe",

@@ -10,10 +10,10 @@ import type { Upload, Uploads } from "./uploads.ts";
 /** Recognises files that are uploaded. */
 export interface FileTranscriber {
   /**
-   * Takes in a form with a file. Throws `queue_full` when too many are here, and what is wrong with
-   * the form.
+   * Takes in a form with a user's file. Throws `queue_full` when too many are here, or too many of
+   * that user, and what is wrong with the form.
    */
-  receive(request: Request): Promise<ReceivedFile>;
+  receive(request: Request, userId: number): Promise<ReceivedFile>;
 }
 
 /** A file that is here, with what is wanted of it. */
@@ -51,7 +51,12 @@ const SOUND_MS_MAX = 12 * 3_600_000;
 
 export function createFileTranscriber(dependencies: FileTranscriberDependencies): FileTranscriber {
   const { recognition, models, uploads, parallel } = dependencies;
+  const placesMax = parallel + WAITING_MAX;
+  // Half of the places are for others, however slowly somebody sends.
+  const placesOfOneMax = Math.ceil(placesMax / 2);
   const waiting: (() => void)[] = [];
+  /** How many files of each user are here. */
+  const places = new Map<number, number>();
   let here = 0;
   let running = 0;
 
@@ -126,12 +131,18 @@ export function createFileTranscriber(dependencies: FileTranscriberDependencies)
   };
 
   return {
-    receive: async (request) => {
-      if (here >= parallel + WAITING_MAX) throw full("Too many files are being recognised");
+    receive: async (request, userId) => {
+      if (here >= placesMax) throw full("Too many files are being recognised");
+      const ofUser = places.get(userId) ?? 0;
+      if (ofUser >= placesOfOneMax) throw full("Too many of your files are being recognised");
+      places.set(userId, ofUser + 1);
       here++;
       let upload: Upload | null = null;
       const close = async (): Promise<void> => {
         here--;
+        const left = (places.get(userId) ?? 1) - 1;
+        if (left === 0) places.delete(userId);
+        else places.set(userId, left);
         await upload?.close();
       };
       try {

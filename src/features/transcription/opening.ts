@@ -7,6 +7,7 @@ import type { TextJob, TextResult } from "../../text/pipeline.ts";
 import type { SoundFormat } from "./hearing.ts";
 import type { CaptionPost } from "./room-captions.ts";
 import { type Session, type SessionConclusion, openSession } from "./session.ts";
+import type { SegmentStore } from "./segment.store.ts";
 import type { Hold, SessionStore, StoredSession } from "./session.store.ts";
 import { type Spool, type Spools, createMemorySpool } from "./spool.ts";
 
@@ -52,6 +53,7 @@ export interface SessionOpener {
 
 export interface SessionOpenerDependencies {
   store: SessionStore;
+  segmentStore: SegmentStore;
   spools: Spools;
   captions: CaptionPost;
   processText(job: TextJob): Promise<TextResult>;
@@ -63,7 +65,8 @@ export interface SessionOpenerDependencies {
 }
 
 export function createSessionOpener(dependencies: SessionOpenerDependencies): SessionOpener {
-  const { store, spools, captions, processText, parkedMs, newId, now, log } = dependencies;
+  const { store, segmentStore, spools, captions, processText, parkedMs } = dependencies;
+  const { newId, now, log } = dependencies;
 
   /** Keeps the end of a session; what is not recognised stays for another try. */
   const conclude =
@@ -120,6 +123,7 @@ export function createSessionOpener(dependencies: SessionOpenerDependencies): Se
         {
           recognition,
           store,
+          segmentStore,
           spool,
           captions: captions.open(speaker, room),
           processText,
@@ -153,11 +157,12 @@ export function createSessionOpener(dependencies: SessionOpenerDependencies): Se
           seq,
           segments,
           wordCount,
-          unprocessed: await store.unprocessed(transcriptionId),
+          unprocessed: await segmentStore.unprocessed(transcriptionId),
         },
         {
           recognition,
           store,
+          segmentStore,
           spool,
           captions: captions.open(speaker, room),
           processText,

@@ -1,7 +1,7 @@
 import type { Caller } from "../../http/caller.ts";
 import { asProblem } from "../../http/errors.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
-import type { SessionStore } from "./session.store.ts";
+import type { CaptionStore } from "./caption.store.ts";
 import type { RoomCaptions } from "./transcript.ts";
 
 /** Where captions go; given by whoever has rooms. */
@@ -22,7 +22,7 @@ export interface CaptionPost {
 
 export interface CaptionPostDependencies {
   captions: Captions;
-  store: SessionStore;
+  store: CaptionStore;
   log: Log;
 }
 
@@ -43,7 +43,7 @@ export function createCaptionPost({ captions, store, log }: CaptionPostDependenc
       if (asProblem(error)?.code !== "forbidden") throw error;
       isAllowed = false;
     }
-    await store.captionPosted(segmentId);
+    await store.posted(segmentId);
     return isAllowed;
   };
 
@@ -70,7 +70,7 @@ export function createCaptionPost({ captions, store, log }: CaptionPostDependenc
     },
     postPending: async (at) => {
       const stuck = new Set<string>();
-      for (const pending of await store.pendingCaptions(at, PENDING_MAX)) {
+      for (const pending of await store.pending(at, PENDING_MAX)) {
         const { segmentId, room, userId, userName: name, text } = pending;
         if (stuck.has(room)) continue;
         try {

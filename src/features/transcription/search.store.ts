@@ -64,8 +64,10 @@ const segment_search = sqliteTable("segment_search", {
   facets: text().notNull(),
 });
 
-/** Segments that one commit of `catchUp` indexes. */
+/** Segments that one commit of `catchUp` indexes; the rest waits for the next commit. */
 const CATCH_UP_SEGMENTS = 50;
+/** No more segments follow in the same commit once these are read; a saved text may be a book. */
+const CATCH_UP_CHARACTERS = 16 * 1024;
 
 export function createSearchIndex({ db, commit }: Pick<Database, "db" | "commit">): SearchIndex {
   const forget = db
@@ -96,6 +98,15 @@ export function createSearchIndex({ db, commit }: Pick<Database, "db" | "commit"
     });
   };
 
+  const next = db
+    .select({ segment: segments, userId: transcriptions.user_id })
+    .from(segments)
+    .innerJoin(transcriptions, eq(transcriptions.id, segments.transcription_id))
+    .where(gt(segments.id, sql.placeholder("after")))
+    .orderBy(asc(segments.id))
+    .limit(1)
+    .prepare();
+
   /** Indexes the next few; whether there may be more. */
   const catchUpSome = (): boolean => {
     const progress = db
@@ -110,22 +121,21 @@ export function createSearchIndex({ db, commit }: Pick<Database, "db" | "commit"
       return true;
     }
     if (progress.segment_id === null) return false;
-    const rows = db
-      .select({ segment: segments, userId: transcriptions.user_id })
-      .from(segments)
-      .innerJoin(transcriptions, eq(transcriptions.id, segments.transcription_id))
-      .where(gt(segments.id, progress.segment_id))
-      .orderBy(asc(segments.id))
-      .limit(CATCH_UP_SEGMENTS)
-      .all();
-    for (const { segment, userId } of rows) {
-      const { id, language, text: spoken, processed_text: processedText } = segment;
-      put(id, { userId, language, text: spoken, processedText });
+    let reached: number | null = progress.segment_id;
+    let characters = 0;
+    for (let count = 0; count < CATCH_UP_SEGMENTS && characters < CATCH_UP_CHARACTERS; count++) {
+      const found = next.get({ after: reached });
+      if (found === undefined) {
+        reached = null;
+        break;
+      }
+      const { id, language, text: spoken, processed_text: processedText } = found.segment;
+      put(id, { userId: found.userId, language, text: spoken, processedText });
+      characters += spoken.length + (processedText?.length ?? 0);
+      reached = id;
     }
-    const isMore = rows.length === CATCH_UP_SEGMENTS;
-    const reached = isMore ? (rows.at(-1)?.segment.id ?? null) : null;
     db.update(search_progress).set({ segment_id: reached }).run();
-    return isMore;
+    return reached !== null;
   };
 
   return {

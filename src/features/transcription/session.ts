@@ -9,6 +9,7 @@ import { waitForEnd } from "./ending.ts";
 import { type Hearing, type HearingRequest, createHearing } from "./hearing.ts";
 import type { Segment } from "./model.ts";
 import { notKept, noRecogniser, serviceFailed, takenOver, unfinished } from "./session-refusals.ts";
+import type { SegmentStore } from "./segment.store.ts";
 import type { Hold, SessionStore, TouchedHold } from "./session.store.ts";
 import type { Spool } from "./spool.ts";
 import { type EndReason, type SessionEvent, type ToldEvent, createTold } from "./told.ts";
@@ -81,6 +82,7 @@ export interface SessionRequest extends HearingRequest {
 export interface SessionDependencies {
   recognition: Recognition;
   store: SessionStore;
+  segmentStore: SegmentStore;
   spool: Spool;
   /** Null without a room. */
   captions: RoomCaptions | null;
@@ -105,8 +107,9 @@ export interface SessionConclusion {
 /** Opens a session. A `wav` one claims its recogniser when the header has come. */
 export function openSession(request: SessionRequest, dependencies: SessionDependencies): Session {
   const { id, hold, speaker, room } = request;
-  const { recognition, store, spool, captions, processText, conclude, discard, log } = dependencies;
-  const told = createTold(store, hold?.transcriptionId ?? null);
+  const { recognition, store, segmentStore, spool, captions } = dependencies;
+  const { processText, conclude, discard, log } = dependencies;
+  const told = createTold(segmentStore, hold?.transcriptionId ?? null);
   let { seq, language, endpointingMs } = request;
   let believedSeq = hold !== null && hold.generation > 1 ? seq + UNKEPT_SEQ_MAX : seq;
   let listener: SessionListener | null = null;
@@ -180,7 +183,7 @@ export function openSession(request: SessionRequest, dependencies: SessionDepend
       wordCount: request.wordCount,
     },
     {
-      store,
+      store: segmentStore,
       captions,
       processText,
       language: () =>

@@ -1,6 +1,6 @@
 import type { Refusal } from "../../realtime/refusal.ts";
 import type { Segment } from "./model.ts";
-import type { SessionStore, ToldFrame } from "./session.store.ts";
+import type { SegmentStore, ToldFrame } from "./segment.store.ts";
 
 /** What a session tells whoever listens to it, in order. What has a `seq` is told again on request. */
 export type SessionEvent =
@@ -47,7 +47,7 @@ export interface Told {
 const REMEMBERED_MAX = 500;
 
 /** `transcriptionId` is null for a session that is not kept. */
-export function createTold(store: SessionStore, transcriptionId: number | null): Told {
+export function createTold(store: SegmentStore, transcriptionId: number | null): Told {
   const events: ToldEvent[] = [];
 
   const rememberedAfter = (seq: number): ToldEvent[] => events.filter((event) => event.seq > seq);

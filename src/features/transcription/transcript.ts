@@ -2,7 +2,8 @@ import type { ListenerEvent } from "../../speech/listener.ts";
 import { msOf } from "../../speech/segmenter.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
 import type { Segment } from "./model.ts";
-import type { Caption, Hold, SessionStore, SettledPlace } from "./session.store.ts";
+import type { Caption, SegmentStore } from "./segment.store.ts";
+import type { Hold, SettledPlace } from "./session.store.ts";
 import type { SessionEvent } from "./told.ts";
 
 /** The room that hears along. */
@@ -40,7 +41,7 @@ export interface TranscriptRequest {
 }
 
 export interface TranscriptDependencies {
-  store: SessionStore;
+  store: SegmentStore;
   captions: RoomCaptions | null;
   processText(job: TextJob): Promise<TextResult>;
   /** The language of what is said when the engine does not tell. */
@@ -102,7 +103,7 @@ export function createTranscript(
         confidence: meanConfidence(words),
         words,
       };
-      if (hold !== null && !(await store.addSegment(hold, segment, place, caption))) return false;
+      if (hold !== null && !(await store.add(hold, segment, place, caption))) return false;
       segments++;
       shown = "";
       emit({ type: "final", seq: segment.seq, segment, fromFinalize: isCut });

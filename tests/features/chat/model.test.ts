@@ -17,7 +17,7 @@ const SEED = Number(process.env["EARSHOT_SEED"] ?? randomInt(2 ** 31));
 const SIMULATED_RUNS = 200;
 /** A failing plan is made as short as this time allows. */
 const SIMULATED_MS_MAX = 100_000;
-const REAL_RUNS = Number(process.env["EARSHOT_REAL_RUNS"] ?? 10);
+const REAL_RUNS = Number(process.env["EARSHOT_REAL_RUNS"] ?? 6);
 const REAL_RUN_MS_MAX = 20_000;
 
 describe("a simulated room over two processes", () => {

@@ -1,11 +1,20 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { decodeWav } from "../../../src/speech/wav.ts";
 import { type TestApp, startTestApp, temporaryFolder, until } from "../../support/app.ts";
 import { createRandom } from "../../support/random.ts";
 import { openSocket } from "../../support/socket.ts";
 import { hasVosk } from "../../support/sound.ts";
-import { cut, speak, startHearingApp, wordsIn, written } from "../../support/speaker.ts";
+import {
+  cut,
+  speak,
+  speech,
+  startHearingApp,
+  startStream,
+  wordsIn,
+  written,
+} from "../../support/speaker.ts";
 import { DIGITS, hasDigits } from "../../support/digits.ts";
 
 setDefaultTimeout(30_000);
@@ -87,6 +96,37 @@ describe.skipIf(!hasDigits)("a sherpa model (needs ../shared)", () => {
       });
     });
   }
+});
+
+describe.skipIf(!hasDigits || !hasVosk)("models side by side (needs ../shared)", () => {
+  test("each hear their language, and one stream may go from one to the other", async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "digits-hi"));
+    for (const name of ["tokens.txt", KINDS.streaming]) {
+      symlinkSync(join(DIGITS, name), join(folder, "digits-hi", name));
+    }
+    const app = await startHearingApp({ SPEECH_ENGINE: "auto", MODELS_DIR: folder });
+    const digits = decodeWav(readFileSync(join(DIGITS, "test_wavs/digits00.wav")));
+    const sound = cut(written([...digits.samples]));
+    const hindi = await speak(app, sound, { language: "hi" });
+    expect(hindi[0]).toMatchObject({ engine: "sherpa", model: "digits-hi" });
+    expect(wordsIn(hindi)).toBe("nine two two eight five zero");
+
+    const { socket, ready } = await startStream(app, { language: "en" });
+    expect(ready).toMatchObject({ engine: "vosk" });
+    for (const frame of cut(written(speech(0, 3_000)))) socket.sendRaw(frame);
+    socket.send({ type: "configure", language: "hi" });
+    await socket.next("configured");
+    for (const frame of sound) socket.sendRaw(frame);
+    socket.send({ type: "stop" });
+    await socket.next("done", 25_000);
+    const finals = socket.frames.filter((frame) => frame.type === "final");
+    expect(finals.map((frame) => frame["language"])).toEqual(["en", "hi"]);
+    expect(finals[1]).toMatchObject({ text: "nine two two eight five zero" });
+    expect(Number(finals[1]?.["start_ms"])).toBeGreaterThanOrEqual(3_000);
+    await app.stop();
+    rmSync(folder, { recursive: true });
+  });
 });
 
 describe.skipIf(!hasVosk)("the bundled recogniser", () => {

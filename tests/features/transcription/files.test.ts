@@ -508,3 +508,31 @@ describe("a key", () => {
 function silence(sampleRate: number, ms: number): Bytes {
   return wavFile(new Uint8Array((sampleRate * 2 * ms) / 1_000), { sampleRate });
 }
+
+test("the files of one user leave places to others", async () => {
+  const app = await startTestApp({ JWT_SECRET: SECRET, SPEECH_WORKERS: "1" });
+  const tokens = createTokens(SECRET, Date.now);
+  const headersOf = async (userId: number): Promise<Record<string, string>> => {
+    const caller = { userId, role: "user" as const, name: "Somebody" };
+    const token = await tokens.sign({ caller, expiresAt: Date.now() + 60_000 });
+    return { ...FORM_TYPE, authorization: `Bearer ${token}` };
+  };
+  const [own, others] = [await headersOf(7), await headersOf(8)];
+  const leaving = new AbortController();
+  const { signal } = leaving;
+  const form = formOf({ model: "whisper-1" });
+  const uploads = Array.from({ length: PLACES }, () => {
+    const body = new ReadableStream<Bytes>({
+      start: (controller) => controller.enqueue(form.slice(0, 1_000)),
+    });
+    return fetch(app.url + PATH, { method: "POST", headers: own, body, signal });
+  });
+  const all = Promise.allSettled(uploads);
+  const withoutFile = part("model", "whisper-1") + ENDING;
+  await until(async () => (await post(app, withoutFile, own)).status === 503);
+  expect((await post(app, withoutFile, others)).status).toBe(422);
+  leaving.abort();
+  await all;
+  await until(async () => (await post(app, withoutFile, own)).status === 422);
+  await app.stop();
+});

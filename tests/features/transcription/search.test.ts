@@ -345,4 +345,32 @@ describe("the index", () => {
     ]);
     await database.close();
   });
+
+  test("catches up with a book at a time, since nobody is served while one is indexed", async () => {
+    const { db, commit, close } = openDatabase(join(app.folder, "books.db"));
+    db.run(
+      "INSERT INTO transcriptions (id, user_id, language, created_at, updated_at) VALUES (1, 7, 'en', 0, 0)",
+    );
+    const book = "chapter ".repeat(4_000);
+    for (let id = 1; id <= 5; id++) {
+      db.run(
+        `INSERT INTO segments (id, transcription_id, segment_id, seq, text, language, start_ms, end_ms, words)
+         VALUES (${id}, 1, 's${id}', ${id}, '${book}', 'en', 0, 0, '[]')`,
+      );
+    }
+    const count = (): number =>
+      db.all(`SELECT rowid FROM segment_search WHERE segment_search MATCH '"chapter"'`).length;
+    const counts: number[] = [];
+    const index = createSearchIndex({
+      db,
+      commit: async (work) => {
+        const result = await commit(work);
+        counts.push(count());
+        return result;
+      },
+    });
+    await index.catchUp();
+    expect(counts).toEqual([1, 2, 3, 4, 5, 5]);
+    await close();
+  });
 });
