@@ -47,8 +47,8 @@ export function createAdmission(nowMs: () => number): Admission {
   };
 
   return {
-    enter: (stream, engine) =>
-      void speakers.set(stream, { engine, heardAt: Number.NEGATIVE_INFINITY }),
+    // Whoever comes is about to speak.
+    enter: (stream, engine) => void speakers.set(stream, { engine, heardAt: nowMs() }),
     hear: (stream) => {
       const speaker = speakers.get(stream);
       if (speaker !== undefined) speaker.heardAt = nowMs();

@@ -22,7 +22,7 @@ export class EngineMissing extends Error {
 }
 
 /** Without any of these the engine does not start, and nobody would be heard by other models either. */
-const VOSK_FILES = ["am/final.mdl", "conf/mfcc.conf", "graph"];
+const VOSK_FILES = ["am/final.mdl", "conf/mfcc.conf", "conf/model.conf", "graph"];
 /** Taken for a model's languages when neither it nor its name tells them. */
 const LANGUAGES_GUESSED = ["en"];
 

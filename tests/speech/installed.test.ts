@@ -19,7 +19,8 @@ function put(...files: string[]): void {
 
 test.skipIf(locateVosk() === null)("a vosk model with a file missing does not stop others", () => {
   put("vosk-model-hi-whole/am/final.mdl", "vosk-model-hi-whole/conf/mfcc.conf");
-  put("vosk-model-hi-whole/graph/words.txt", "vosk-model-en-half/am/final.mdl");
+  put("vosk-model-hi-whole/conf/model.conf", "vosk-model-hi-whole/graph/words.txt");
+  put("vosk-model-en-half/am/final.mdl");
   const lines: string[] = [];
   const log = createLog("warn", (line) => void lines.push(line)).part("speech");
   const some = { modelsDir, engine: null, log };
