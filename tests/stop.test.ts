@@ -56,7 +56,7 @@ async function stopsCleanly(signal: NodeJS.Signals, hears: boolean): Promise<voi
   const untouched = await openSocket(`${server.wsUrl}/v1/ws/transcription`);
   const sockets = [...chats, kept, untouched];
   const live = hears ? (await startStream(server)).socket : null;
-  for (const frame of cut(written(speech()))) live?.sendRaw(frame);
+  for (const frame of cut(written(speech(0, 3_000)))) live?.sendRaw(frame);
   if (live !== null) {
     sockets.push(live);
     await live.next("partial");
