@@ -19,3 +19,8 @@ declare module "*/docs.page.js" {
   const path: string;
   export default path;
 }
+
+declare module "*.zst" {
+  const path: string;
+  export default path;
+}

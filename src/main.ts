@@ -1,5 +1,7 @@
 import { models } from "./cli/models.ts";
 import { serve } from "./cli/serve.ts";
+import { tag } from "./cli/tag.ts";
+import { train } from "./cli/train.ts";
 import { transcribe } from "./cli/transcribe.ts";
 import { VERSION } from "./version.ts";
 
@@ -14,6 +16,11 @@ usage: earshot COMMAND
   models list [--json] | pull NAME | rm NAME
                       speech models: what there is, get one, remove one
 
+  train FILE… --out MODEL [--language en|hi] [--epochs N]
+                      the finder of people, places and organisations, from labelled JSONL
+  tag [--language en|hi] [--lower] [--model MODEL] [FILE…]
+                      who and what texts name; with --test FILE: how well that goes
+
   --help  --version
 
 exit codes: 0 done, 1 failed, 2 wrong usage`;
@@ -23,6 +30,8 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   serve,
   transcribe,
   models,
+  train,
+  tag,
 };
 
 async function run([name, ...args]: string[]): Promise<number> {

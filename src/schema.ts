@@ -60,6 +60,8 @@ export const segments = sqliteTable(
     /** The number of the frame that told the processed text; null before. */
     processed_seq: integer(),
     word_count: integer().notNull().default(0),
+    /** Whom and what the processed text names. */
+    entities: text({ mode: "json" }).$type<StoredEntity[]>(),
     language: text().notNull(),
     start_ms: integer().notNull(),
     end_ms: integer().notNull(),
@@ -72,6 +74,14 @@ export const segments = sqliteTable(
     index("segments_order").on(table.transcription_id),
   ],
 );
+
+/** Its place is in UTF-16 code units of the text that names it. */
+export interface StoredEntity {
+  text: string;
+  label: string;
+  start: number;
+  end: number;
+}
 
 export interface StoredWord {
   word: string;

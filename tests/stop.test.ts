@@ -81,7 +81,7 @@ async function stopsCleanly(signal: NodeJS.Signals, hears: boolean): Promise<voi
       wordsIn(live.frames).replaceAll("\n", " "),
     );
     expect(row?.processed_text).not.toBe("");
-    expect(row?.word_count).toBeGreaterThan(8);
+    expect(row?.word_count).toBeGreaterThan(3);
   }
 
   // Another one takes the same port and the same data, at once.

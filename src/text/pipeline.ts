@@ -1,4 +1,10 @@
 import { cleanText } from "./clean.ts";
+import {
+  type Entity,
+  type EntityFinder,
+  FOUND_LANGUAGES,
+  type FoundLanguage,
+} from "./entities/finder.ts";
 import { detectLanguage } from "./language.ts";
 import { countWords } from "./words.ts";
 
@@ -13,16 +19,28 @@ export interface TextResult {
   text: string;
   /** Words of the cleaned text. */
   wordCount: number;
+  /** Whom and what the cleaned text names; none in a language that they are not found in. */
+  entities: Entity[];
   /** The language given or, when none was, detected; null when nothing can be told. */
   language: string | null;
 }
 
 /**
- * Cleans one text and says how many words it has and in which language they are. Pure and
- * synchronous; the first text without a language may wait for the detector to load.
+ * Makes what cleans one text, says how many words it has, in which language they are and whom they
+ * name. It is pure and synchronous; the first text without a language may wait for the detector to
+ * load.
  */
-export function processText(job: TextJob): TextResult {
-  const language = job.language ?? detectLanguage(job.text);
-  const text = cleanText(job.text, language ?? "");
-  return { text, wordCount: countWords(text), language };
+export function createTextProcessor(findEntities: EntityFinder): (job: TextJob) => TextResult {
+  return (job) => {
+    const language = job.language ?? detectLanguage(job.text);
+    const text = cleanText(job.text, language ?? "");
+    const found = foundLanguage(language);
+    const entities = found === null ? [] : findEntities(text, found);
+    return { text, wordCount: countWords(text), entities, language };
+  };
+}
+
+function foundLanguage(language: string | null): FoundLanguage | null {
+  const [primary] = (language ?? "").toLowerCase().split("-");
+  return FOUND_LANGUAGES.find((known) => known === primary) ?? null;
 }

@@ -1,4 +1,11 @@
 import { serveJobs } from "../platform/worker-side.ts";
-import { processText } from "./pipeline.ts";
+import { createEntityFinder } from "./entities/finder.ts";
+import { readShippedModel } from "./entities/shipped.ts";
+import { loadTagger } from "./entities/tagger.ts";
+import { createTextProcessor } from "./pipeline.ts";
 
-serveJobs(processText);
+const finder = createEntityFinder({
+  en: loadTagger(await readShippedModel("en")),
+  hi: loadTagger(await readShippedModel("hi")),
+});
+serveJobs(createTextProcessor(finder));

@@ -84,6 +84,7 @@ export function speakInto(app: TestApp): Speech {
             seq: ++seq,
             text: processedText,
             wordCount,
+            entities: [],
           });
         },
         end: () => store.finish(hold, { durationMs: lastMs, isWhole: true }),

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { detectLanguage } from "../../src/text/language.ts";
-import { processText } from "../../src/text/pipeline.ts";
+import { createTextProcessor } from "../../src/text/pipeline.ts";
+
+const processText = createTextProcessor(() => []);
 
 const cases: [text: string, language: string | null][] = [
   ["The meeting has been moved to Thursday afternoon.", "en"],
@@ -54,13 +56,24 @@ describe("processText", () => {
     expect(processText({ text: "um I I think it's 3.14", language: null })).toEqual({
       text: "I think it's 3.14",
       wordCount: 4,
+      entities: [],
       language: "en",
     });
     expect(processText({ text: "अं मैं मैं घर जा रहा हूँ ।", language: null })).toEqual({
       text: "मैं घर जा रहा हूँ।",
       wordCount: 5,
+      entities: [],
       language: "hi",
     });
+  });
+
+  test("finds entities in the cleaned text, in languages that they are found in", () => {
+    const label = "PER" as const;
+    const find = createTextProcessor((text) => [{ text, label, start: 0, end: text.length }]);
+    const text = "Ada Lovelace";
+    const found = [{ text, label, start: 0, end: 12 }];
+    expect(find({ text: `um ${text}`, language: "en-GB" }).entities).toEqual(found);
+    expect(find({ text, language: "de" }).entities).toEqual([]);
   });
 
   test("answers for a text without words", () => {
@@ -68,6 +81,7 @@ describe("processText", () => {
     expect(processText({ text: "", language: null })).toEqual({
       text: "",
       wordCount: 0,
+      entities: [],
       language: null,
     });
   });

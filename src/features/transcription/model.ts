@@ -1,5 +1,6 @@
 import { type Static, Type as t } from "@sinclair/typebox";
 import { REFUSAL_CODES } from "../../realtime/refusal.ts";
+import type { StoredEntity } from "../../schema.ts";
 import type { HeardWord } from "../../speech/engine.ts";
 import { clientFrame, refField, roomField } from "../../realtime/frames.ts";
 
@@ -45,6 +46,9 @@ export const saveKeptBody = t.Object(
   { user_id: userId, language: t.Optional(languageField) },
   { additionalProperties: false },
 );
+
+/** A person, organisation or place that a processed text names. */
+export type Entity = StoredEntity;
 
 /** A piece of a transcription that will not change any more. */
 export interface Segment {

@@ -2,7 +2,7 @@ import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import type { Database } from "../../platform/database.ts";
 import { pending_captions, segments, speech_sessions, transcriptions } from "../../schema.ts";
-import type { Segment } from "./model.ts";
+import type { Entity, Segment } from "./model.ts";
 import type { SearchIndex } from "./search.store.ts";
 import { type Hold, type SettledPlace, isHeld } from "./session.store.ts";
 
@@ -28,6 +28,7 @@ export interface ProcessedText {
   seq: number;
   text: string;
   wordCount: number;
+  entities: readonly Entity[];
 }
 
 export type ToldFrame =
@@ -115,7 +116,7 @@ export function createSegmentStore(dependencies: SegmentStoreDependencies): Segm
         return true;
       }),
 
-    addProcessed: (hold, { segmentId, seq, text, wordCount }) =>
+    addProcessed: (hold, { segmentId, seq, text, wordCount, entities }) =>
       commit(() => {
         const { transcriptionId } = hold;
         // Whoever holds it now processes it as well, and gives it a number that others do not have.
@@ -123,7 +124,12 @@ export function createSegmentStore(dependencies: SegmentStoreDependencies): Segm
         if (held === undefined) return;
         const row = db
           .update(segments)
-          .set({ processed_text: text, processed_seq: seq, word_count: wordCount })
+          .set({
+            processed_text: text,
+            processed_seq: seq,
+            word_count: wordCount,
+            entities: [...entities],
+          })
           .where(
             and(
               eq(segments.transcription_id, transcriptionId),
@@ -206,6 +212,7 @@ function framesOf(row: typeof segments.$inferSelect): ToldFrame[] {
     seq: row.processed_seq,
     text: row.processed_text ?? "",
     wordCount: row.word_count,
+    entities: row.entities ?? [],
   };
   return [final, { type: "processed", processed }];
 }

@@ -1,5 +1,5 @@
 import type { Refusal } from "../../realtime/refusal.ts";
-import type { Segment } from "./model.ts";
+import type { Entity, Segment } from "./model.ts";
 import type { SegmentStore, ToldFrame } from "./segment.store.ts";
 
 /** What a session tells whoever listens to it, in order. What has a `seq` is told again on request. */
@@ -22,7 +22,14 @@ export type ToldEvent =
   | { type: "final"; seq: number; segment: Segment; fromFinalize: boolean }
   | { type: "utterance_end"; seq: number; atMs: number }
   | { type: "finalized"; seq: number }
-  | { type: "processed"; seq: number; segmentId: string; text: string; wordCount: number }
+  | {
+      type: "processed";
+      seq: number;
+      segmentId: string;
+      text: string;
+      wordCount: number;
+      entities: readonly Entity[];
+    }
   | {
       type: "done";
       seq: number;

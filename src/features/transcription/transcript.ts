@@ -68,9 +68,9 @@ export function createTranscript(
 
   const keepProcessed = async (
     processedId: string,
-    { text, wordCount: words }: TextResult,
+    { text, wordCount: words, entities }: TextResult,
   ): Promise<void> => {
-    const processed = { seq: nextSeq(), segmentId: processedId, text, wordCount: words };
+    const processed = { seq: nextSeq(), segmentId: processedId, text, wordCount: words, entities };
     if (hold !== null) await store.addProcessed(hold, processed);
     wordCount += words;
     emit({ type: "processed", ...processed });

@@ -49,7 +49,7 @@ export function frameOf(
         segment_ids: [event.segmentId],
         text: event.text,
         word_count: event.wordCount,
-        entities: [],
+        entities: event.entities,
       };
     case "ack":
       return {

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const CHILD = join(import.meta.dir, "../support/entities-child.ts");
+let folder = "";
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "earshot-entities-"));
+  const lines = Array.from({ length: 20 }, (_, at) =>
+    JSON.stringify({
+      tokens: ["Tom", "Hill", "is", "in", at % 2 === 0 ? "Oslo" : "Lima", "now"],
+      tags: ["B-PER", "I-PER", "O", "O", "B-LOC", "O"],
+    }),
+  );
+  writeFileSync(join(folder, "set.jsonl"), lines.join("\n"));
+  writeFileSync(
+    join(folder, "bad.jsonl"),
+    `${lines[0] ?? ""}\n{"tokens":["a"],"tags":[]}\nnothing\n`,
+  );
+  writeFileSync(join(folder, "hindi.jsonl"), '{"tokens":["भारत","में"],"tags":["B-LOC","O"]}\n');
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(args: string[], input = "") {
+  const named = args.map((arg) => (arg.startsWith("./") ? join(folder, arg) : arg));
+  const child = Bun.spawnSync([process.execPath, CHILD, ...named], { stdin: Buffer.from(input) });
+  return { code: child.exitCode, out: String(child.stdout), err: String(child.stderr) };
+}
+
+describe("tag", () => {
+  test("writes a JSON line for every entity of the text it is given", () => {
+    const { code, out } = run(["tag"], "Barack Obama is in London.");
+    expect(code).toBe(0);
+    expect(
+      out
+        .trim()
+        .split("\n")
+        .map((line): unknown => JSON.parse(line)),
+    ).toEqual([
+      { text: "Barack Obama", label: "PER", start: 0, end: 12 },
+      { text: "London", label: "LOC", start: 19, end: 25 },
+    ]);
+  });
+
+  test("--test writes one line of scores in per cent", () => {
+    for (const extra of [[], ["--lower"], ["--language", "en"]]) {
+      const { code, out } = run(["tag", "--test", "./set.jsonl", ...extra]);
+      expect(code).toBe(0);
+      expect(out.split("\n").length).toBe(2);
+      const score = JSON.parse(out) as Record<string, unknown>;
+      expect(Object.keys(score)).toEqual(["f1", "precision", "recall", "by"]);
+      expect(Object.keys(score["by"] as object)).toEqual(["PER", "ORG", "LOC"]);
+      expect(score["f1"]).toBeGreaterThan(50);
+    }
+  });
+
+  test("the language of a sentence is told by its script", () => {
+    expect(JSON.parse(run(["tag", "--test", "./hindi.jsonl"]).out)).toMatchObject({ f1: 100 });
+  });
+
+  test("tells wrong usage from failure", () => {
+    expect(run(["tag", "--language", "fr"]).code).toBe(2);
+    expect(run(["tag", "--nothing"]).code).toBe(2);
+    expect(run(["tag", "--test", "./set.jsonl", "./set.jsonl"]).code).toBe(2);
+    expect(run(["tag", "./absent.txt"]).code).toBe(1);
+    expect(run(["tag", "--model", "./set.jsonl"], "x").code).toBe(1);
+    const bad = run(["tag", "--test", "./bad.jsonl"]);
+    expect(bad.code).toBe(1);
+    expect(bad.err).toContain("bad.jsonl:2: 1 tokens but 0 tags");
+  });
+});
+
+describe("train", () => {
+  test("writes a model that tag takes, the same every time", () => {
+    const arg = ["train", "./set.jsonl", "--epochs", "2", "--out"];
+    const first = run([...arg, "./one.zst"]);
+    expect(first.code).toBe(0);
+    expect(first.out).toContain("epoch 2 of 2");
+    expect(run([...arg, "./two.zst"]).code).toBe(0);
+    const [one, two] = ["one.zst", "two.zst"].map((name) => readFileSync(join(folder, name)));
+    expect(one?.equals(two ?? Buffer.of())).toBe(true);
+    const { out } = run(["tag", "--test", "./set.jsonl", "--model", "./one.zst"]);
+    expect(JSON.parse(out)).toMatchObject({ f1: 100 });
+    expect(readdirSync(folder).filter((name) => name.endsWith(".part"))).toEqual([]);
+  });
+
+  test("names bad lines with their numbers", () => {
+    const { code, err } = run(["train", "./bad.jsonl", "--out", "./no.zst"]);
+    expect(code).toBe(1);
+    expect(err).toContain("bad.jsonl:2: 1 tokens but 0 tags");
+    expect(err).toContain("bad.jsonl:3: not JSON");
+  });
+
+  test("tells wrong usage from failure", () => {
+    expect(run(["train", "./set.jsonl"]).code).toBe(2);
+    expect(run(["train", "--out", "./x"]).code).toBe(2);
+    expect(run(["train", "./set.jsonl", "--out", "./x", "--epochs", "0"]).code).toBe(2);
+    expect(run(["train", "./absent.jsonl", "--out", "./x"]).code).toBe(1);
+  });
+});
