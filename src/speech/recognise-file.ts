@@ -37,7 +37,7 @@ export interface FileRequest {
 const UNDERWAY_BYTES_MAX = 256 * 1024;
 const PIECE_BYTES_MAX = 64 * 1024;
 /** Past it a file is taken for a mistake, or an attack. */
-const FILE_MS_MAX = 12 * 3_600_000;
+export const FILE_MS_MAX = 12 * 3_600_000;
 
 /**
  * The utterances of a whole sound file, in order; memory does not grow with its length. Throws

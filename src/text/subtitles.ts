@@ -1,8 +1,6 @@
 import { type CueWord, LINE_GRAPHEMES_MAX, fits, linesOf, widthOfWords } from "./cue-lines.ts";
 import { type TimedWord, timesOf } from "./word-times.ts";
 
-export { timesOf } from "./word-times.ts";
-
 /** A piece of what was said. Without times (all 0, no words) they are estimated. */
 export interface SubtitleSegment {
   text: string;

@@ -1,6 +1,6 @@
 import { Problem } from "../../http/problem.ts";
 import { UnsupportedAudio } from "../../speech/audio.ts";
-import { type FileSegment, recogniseFile } from "../../speech/recognise-file.ts";
+import { FILE_MS_MAX, type FileSegment, recogniseFile } from "../../speech/recognise-file.ts";
 import { type Recognition, RecognitionFull } from "../../speech/recognition.ts";
 import type { FileModels } from "./file-models.ts";
 import { type FileWishes, wishesOf } from "./file-wishes.ts";
@@ -46,8 +46,6 @@ export interface FileTranscriberDependencies {
 /** So many more are taken in or wait for their turn; whoever comes then is told to come later. */
 const WAITING_MAX = 8;
 const RETRY_MS = 10_000;
-/** Longer sound is refused on the way, before the recogniser's own limit. */
-const SOUND_MS_MAX = 12 * 3_600_000;
 
 export function createFileTranscriber(dependencies: FileTranscriberDependencies): FileTranscriber {
   const { recognition, models, uploads, parallel } = dependencies;
@@ -106,7 +104,7 @@ export function createFileTranscriber(dependencies: FileTranscriberDependencies)
         ...(onSegment === undefined ? {} : { onSegment }),
         onProgress: (ms) => {
           onBegin?.();
-          if (ms > SOUND_MS_MAX) stop.abort(tooLong());
+          if (ms > FILE_MS_MAX) stop.abort(tooLong());
         },
       });
       return { ...words, language: languageOf(engine, language) };
@@ -180,5 +178,5 @@ function notLoaded(): Problem {
 }
 
 function tooLong(): Problem {
-  return new Problem("too_large", `Sound may be ${SOUND_MS_MAX / 3_600_000} hours long`);
+  return new Problem("too_large", `Sound may be ${FILE_MS_MAX / 3_600_000} hours long`);
 }

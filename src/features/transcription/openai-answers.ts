@@ -2,7 +2,8 @@ import { deflateSync } from "node:zlib";
 import { type Problem, statusOf } from "../../http/problem.ts";
 import type { FileSegment, FileWords } from "../../speech/recognise-file.ts";
 import { WHISPER_LANGUAGES, languageCode } from "../../speech/whisper-languages.ts";
-import { srtOf, timesOf, vttOf } from "../../text/subtitles.ts";
+import { srtOf, vttOf } from "../../text/subtitles.ts";
+import { timesOf } from "../../text/word-times.ts";
 import type { FileWishes } from "./file-wishes.ts";
 
 /** The words of a file, and what is known of their language when no segment tells its own. */

@@ -18,6 +18,7 @@ import {
   written,
 } from "../../support/speaker.ts";
 import { createRandom } from "../../support/random.ts";
+import { startWatchedApp } from "../../support/watched.ts";
 
 setDefaultTimeout(30_000);
 
@@ -464,7 +465,7 @@ describe.skipIf(!hasVosk)("a stream of sound", () => {
 
 describe.skipIf(!hasVosk)("a recogniser that dies", () => {
   test("is replaced, and its streams go on without losing or doubling any sound", async () => {
-    const { app, speechWorkers } = await startWatched();
+    const { app, speechWorkers } = await startWatchedApp();
     const { socket, ready } = await startStream(app);
     for (const frame of cut(written(speech()))) socket.sendRaw(frame);
     const heard = await socket.next("final");
@@ -499,23 +500,6 @@ describe("without a recogniser", () => {
     await app.stop();
   });
 });
-
-/** Starts the app with one recogniser, and gives the workers that were started for it. */
-async function startWatched(): Promise<{ app: TestApp; speechWorkers: Worker[] }> {
-  const Plain = globalThis.Worker;
-  const speechWorkers: Worker[] = [];
-  globalThis.Worker = class extends Plain {
-    constructor(url: string | URL, options?: WorkerOptions) {
-      super(url, options);
-      if (options?.name === "speech") speechWorkers.push(this);
-    }
-  };
-  try {
-    return { app: await startHearingApp({ SPEECH_WORKERS: "1" }), speechWorkers };
-  } finally {
-    globalThis.Worker = Plain;
-  }
-}
 
 /** Every frame that is numbered has the number after the one before, from 1. */
 function expectNumbered(frames: readonly Frame[]): void {
