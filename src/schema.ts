@@ -255,3 +255,167 @@ export const messages = sqliteTable(
       .where(sql`${table.target} IS NOT NULL`),
   ],
 );
+
+/** Keys that programs send instead of signing in. Only what a key is made of is known, not the key. */
+export const api_keys = sqliteTable("api_keys", {
+  id: integer().primaryKey({ autoIncrement: true }),
+  name: text().notNull(),
+  /** SHA-256 of the key, hexadecimal. */
+  hash: text().notNull().unique(),
+  /** The key's first characters, by which people tell it from others. */
+  hint: text().notNull(),
+  created_at: integer().notNull(),
+  used_at: integer(),
+  revoked_at: integer(),
+});
+
+/** Where posts come from. Rooms and transcriptions that are counted are publications as well. */
+export const publications = sqliteTable("publications", {
+  id: integer().primaryKey(),
+  name: text().notNull().unique(),
+});
+
+export const posts = sqliteTable(
+  "posts",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    publication_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => publications.id),
+    /** What its publication calls it; the same again is the same post. */
+    external_id: text(),
+    content: text().notNull(),
+    published_at: integer().notNull(),
+    created_at: integer().notNull(),
+  },
+  (table) => [
+    uniqueIndex("posts_once")
+      .on(table.publication_id, table.external_id)
+      .where(sql`${table.external_id} IS NOT NULL`),
+  ],
+);
+
+/** Posts that are not worked yet. One that is done leaves; one that cannot be moves to dead_posts. */
+export const post_queue = sqliteTable(
+  "post_queue",
+  {
+    post_id: integer()
+      .primaryKey()
+      .references((): AnySQLiteColumn => posts.id, { onDelete: "cascade" }),
+    /** From then on whoever asks gets it: when it came, after a pause, or when its lease ends. */
+    ready_at: integer().notNull(),
+    /** The process that works it; null while nobody does. */
+    holder: text(),
+    failures: integer().notNull().default(0),
+  },
+  (table) => [
+    index("post_queue_order").on(table.ready_at),
+    index("post_queue_leased")
+      .on(table.holder)
+      .where(sql`${table.holder} IS NOT NULL`),
+  ],
+);
+
+/** Posts that could not be worked, until somebody sends them back. */
+export const dead_posts = sqliteTable("dead_posts", {
+  post_id: integer()
+    .primaryKey()
+    .references((): AnySQLiteColumn => posts.id, { onDelete: "cascade" }),
+  reason: text().notNull(),
+  failures: integer().notNull(),
+  died_at: integer().notNull(),
+});
+
+/** One row: how many posts have ever come in and have been counted. */
+export const post_totals = sqliteTable("post_totals", {
+  id: integer().primaryKey(),
+  accepted: integer().notNull(),
+  done: integer().notNull(),
+});
+
+/** How far the rooms' messages and the transcriptions' segments have become posts. */
+export const topic_sources = sqliteTable("topic_sources", {
+  source: text({ enum: ["rooms", "transcriptions"] }).primaryKey(),
+  /** The row that was read last. */
+  reached_id: integer().notNull(),
+});
+
+/** Whom and what posts mention. A post counts once for each of its topics. */
+export const topics = sqliteTable(
+  "topics",
+  {
+    id: integer().primaryKey(),
+    label: text({ enum: ["PER", "ORG", "LOC"] }).notNull(),
+    /** The folded name. */
+    key: text().notNull(),
+    /** Posts that mention it. */
+    count: integer().notNull(),
+  },
+  (table) => [
+    uniqueIndex("topics_identity").on(table.key, table.label),
+    index("topics_rank").on(table.count),
+  ],
+);
+
+/** How a topic is written, and in how many posts. */
+export const topic_spellings = sqliteTable(
+  "topic_spellings",
+  {
+    topic_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => topics.id),
+    spelling: text().notNull(),
+    count: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.topic_id, table.spelling] })],
+);
+
+/** Posts of a publication that mention a topic. */
+export const topic_counts = sqliteTable(
+  "topic_counts",
+  {
+    topic_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => topics.id),
+    publication_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => publications.id),
+    count: integer().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.topic_id, table.publication_id] }),
+    index("topic_counts_rank").on(table.publication_id, table.count),
+  ],
+);
+
+/** The same by day (days since 1970, UTC). */
+export const topic_days = sqliteTable(
+  "topic_days",
+  {
+    publication_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => publications.id),
+    day: integer().notNull(),
+    topic_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => topics.id),
+    count: integer().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.publication_id, table.day, table.topic_id] }),
+    index("topic_days_topic").on(table.topic_id, table.day),
+  ],
+);
+
+/** Posts of a publication that have been counted, by day. */
+export const publication_days = sqliteTable(
+  "publication_days",
+  {
+    publication_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => publications.id),
+    day: integer().notNull(),
+    posts: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.publication_id, table.day] })],
+);

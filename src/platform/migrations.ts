@@ -2,12 +2,14 @@ import type { Database } from "bun:sqlite";
 import first from "./migrations/0000_first.sql" with { type: "text" };
 import kept from "./migrations/0001_kept.sql" with { type: "text" };
 import entities from "./migrations/0002_entities.sql" with { type: "text" };
+import topics from "./migrations/0003_topics.sql" with { type: "text" };
 
 /** Every migration in order, embedded so that the program needs no files. Only ever add to the end. */
 const MIGRATIONS: readonly { name: string; sql: string }[] = [
   { name: "0000_first", sql: first },
   { name: "0001_kept", sql: kept },
   { name: "0002_entities", sql: entities },
+  { name: "0003_topics", sql: topics },
 ];
 
 /** A database that a newer version of the program has changed already. */

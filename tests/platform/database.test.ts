@@ -117,6 +117,7 @@ test("processes that race to open the same new file all succeed and migrate it o
     { name: "0000_first" },
     { name: "0001_kept" },
     { name: "0002_entities" },
+    { name: "0003_topics" },
   ]);
 });
 
