@@ -326,11 +326,12 @@ export const dead_posts = sqliteTable("dead_posts", {
   died_at: integer().notNull(),
 });
 
-/** One row: how many posts have ever come in and have been counted. */
+/** One row: how many posts have ever come in, how many are counted, and how many are dead now. */
 export const post_totals = sqliteTable("post_totals", {
   id: integer().primaryKey(),
   accepted: integer().notNull(),
   done: integer().notNull(),
+  dead: integer().notNull(),
 });
 
 /** How far the rooms' messages and the transcriptions' segments have become posts. */

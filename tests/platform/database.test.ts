@@ -126,7 +126,7 @@ describe("migrations", () => {
     await openDatabase(path).close();
     const read = (): unknown[] => open().db.all("SELECT * FROM migrations");
     const first = read();
-    expect(first).toHaveLength(3);
+    expect(first).toHaveLength(4);
     expect(read()).toEqual(first);
   });
 

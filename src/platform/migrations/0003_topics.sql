@@ -30,7 +30,8 @@ CREATE INDEX `post_queue_leased` ON `post_queue` (`holder`) WHERE "post_queue"."
 CREATE TABLE `post_totals` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`accepted` integer NOT NULL,
-	`done` integer NOT NULL
+	`done` integer NOT NULL,
+	`dead` integer NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE `posts` (
@@ -103,4 +104,4 @@ CREATE UNIQUE INDEX `topics_identity` ON `topics` (`key`,`label`);--> statement-
 CREATE INDEX `topics_rank` ON `topics` (`count`);
 --> statement-breakpoint
 -- The rest is written by hand, as is WITHOUT ROWID above: rows of counts are little more than their key.
-INSERT INTO `post_totals` (`id`, `accepted`, `done`) VALUES (1, 0, 0);
+INSERT INTO `post_totals` (`id`, `accepted`, `done`, `dead`) VALUES (1, 0, 0, 0);
