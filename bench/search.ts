@@ -4,14 +4,14 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createSearchReader } from "../src/features/transcription/search.reader.ts";
+import { createReading } from "../src/reading.ts";
 import { createSearchIndex } from "../src/features/transcription/search.store.ts";
 import { searchPage } from "../src/features/transcription/search.ts";
 import { type Database, openDatabase } from "../src/platform/database.ts";
 import { createLog } from "../src/platform/log.ts";
 import { segments, transcriptions } from "../src/schema.ts";
 import { readQuery } from "../src/text/search-text.ts";
-import { spawnSearchWorker } from "../src/workers.ts";
+import { spawnReadingWorker } from "../src/workers.ts";
 
 const SEGMENTS = Number(process.argv[2] ?? 1_000_000);
 const SEGMENTS_PER_TRANSCRIPTION = 250;
@@ -171,7 +171,7 @@ try {
   );
 
   const log = createLog("silent", () => undefined);
-  const reader = createSearchReader({ database, path, spawn: spawnSearchWorker, log });
+  const reader = createReading({ database, path, spawn: spawnReadingWorker, log });
   const header = ["search", "found", "p50 ms", "p99 ms", "max ms", "CPU ms", "worker p50 ms"];
   const rows = [header];
   for (const [name, { query, userId }] of Object.entries(KINDS)) {
@@ -193,7 +193,7 @@ try {
     const { user, system } = process.cpuUsage(cpu);
     for (const request of requests.slice(0, SEARCHES / 4)) {
       const at = performance.now();
-      await reader.find(request);
+      await reader.search(request);
       beside.push(performance.now() - at);
     }
     const part = (values: number[], share: number): string =>

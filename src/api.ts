@@ -7,6 +7,9 @@ import {
   fileRoutes,
   openAiMembers,
 } from "./features/transcription/file-routes.ts";
+import { postBody } from "./features/topics/model.ts";
+import { BULK_BODY_BYTES_MAX, BULK_PATH } from "./features/topics/post-routes.ts";
+import { type TopicsRoutesDependencies, topicsRoutes } from "./features/topics/routes.ts";
 import { transcriptionFrames, transcriptionSchema } from "./features/transcription/model.ts";
 import {
   type TranscriptionRoutesDependencies,
@@ -37,6 +40,7 @@ export interface ApiDependencies {
   chat: Omit<ChatRoutesDependencies, "guard">;
   transcription: Omit<TranscriptionRoutesDependencies, "guard">;
   files: Omit<FileRoutesDependencies, "guard" | "log">;
+  topics: Omit<TopicsRoutesDependencies, "guard">;
 }
 
 /** Every route of the server in one Elysia. */
@@ -48,17 +52,19 @@ export function createApi({ log, version, identify, ...parts }: ApiDependencies)
     .use(health(parts.health))
     .use(transcriptionRoutes({ guard: signedIn, ...parts.transcription }))
     .use(fileRoutes({ guard: signedIn, log, ...parts.files }))
-    .use(chatRoutes({ guard: signedIn, ...parts.chat }));
+    .use(chatRoutes({ guard: signedIn, ...parts.chat }))
+    .use(topicsRoutes({ guard: signedIn, ...parts.topics }));
   const schemas = {
     Problem: problemSchema,
     Transcription: transcriptionSchema,
+    Post: postBody,
     ...chatFrames,
     ...transcriptionFrames,
     ...commonFrames,
   };
   return new Elysia({ normalize: false })
     .use(originCheck(parts.origin))
-    .use(bodyLimit({ [FILES_PATH]: UPLOAD_BODY_BYTES_MAX }))
+    .use(bodyLimit({ [FILES_PATH]: UPLOAD_BODY_BYTES_MAX, [BULK_PATH]: BULK_BODY_BYTES_MAX }))
     .use(routes)
     .use(docs({ routes, version, schemas }));
 }

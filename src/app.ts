@@ -11,10 +11,14 @@ import {
   KEPT_MESSAGES_BYTES_MAX,
   KEPT_MESSAGES_MS,
 } from "./features/transcription/kept-messages.ts";
+import { createTopicsFeature } from "./features/topics/feature.ts";
+import { roomSource, transcriptionSource } from "./features/topics/said.ts";
 import { LANGUAGES } from "./features/transcription/model.ts";
 import { createTranscriptionFeature } from "./features/transcription/feature.ts";
 import { UPLOAD_BODY_BYTES_MAX } from "./features/transcription/uploads.ts";
 import { createIdentify } from "./http/guard.ts";
+import { createKeyStore } from "./http/keys.store.ts";
+import { createKeys } from "./http/keys.ts";
 import { installationSecret } from "./http/secret.ts";
 import { createTokens } from "./http/tokens.ts";
 import { createRedisBus } from "./platform/bus.redis.ts";
@@ -23,7 +27,6 @@ import { openDatabase } from "./platform/database.ts";
 import { createRedisKept } from "./platform/kept.redis.ts";
 import { createMemoryKept } from "./platform/kept.ts";
 import { type Log, errorFields } from "./platform/log.ts";
-import { createPool } from "./platform/pool.ts";
 import { closeRedis, openRedis, whenReady } from "./platform/redis.ts";
 import { createFanout } from "./realtime/fanout.ts";
 import { createGateway } from "./realtime/gateway.ts";
@@ -31,9 +34,10 @@ import { createPresence } from "./realtime/presence.ts";
 import { createPresenceStore } from "./realtime/presence.store.ts";
 import { UNLIMITED, createRateLimit } from "./realtime/rate.ts";
 import { openRecognition, speechSettings } from "./speech/open.ts";
-import type { TextJob, TextResult } from "./text/pipeline.ts";
+import { createTexts } from "./text/texts.ts";
+import { createReading } from "./reading.ts";
 import { VERSION } from "./version.ts";
-import { spawnSearchWorker, spawnSpeechWorker, spawnTextWorker } from "./workers.ts";
+import { spawnReadingWorker, spawnSpeechWorker, spawnTextWorker } from "./workers.ts";
 
 export interface App {
   /** Where it listens, such as `http://127.0.0.1:3000`. */
@@ -65,6 +69,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const now = Date.now;
   const newId = randomUUID;
   const processId = newId();
+  let isDraining = false;
   const stops: (() => unknown)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of stops.splice(0).reverse()) {
@@ -106,12 +111,19 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         ? createMemoryKept({ ...keptLimits, totalBytesMax: MEMORY_KEPT_BYTES_MAX, now })
         : createRedisKept(redis, keptLimits);
 
-    const texts = createPool<TextJob, TextResult>({
+    const texts = await createTexts({
       spawn: spawnTextWorker,
-      size: config.textWorkers,
+      threads: config.textWorkers,
       log: log.part("text"),
     });
     stops.push(() => texts.close(config.shutdownTimeoutMs / 4));
+    const reading = createReading({
+      database,
+      path: config.databasePath,
+      spawn: spawnReadingWorker,
+      log: log.part("reading"),
+    });
+    stops.push(() => reading.close(config.shutdownTimeoutMs / 4));
     const recognition = openRecognition({
       settings: speechSettings(config),
       languages: LANGUAGES,
@@ -122,6 +134,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
 
     const secret = await installationSecret(database, () => randomBytes(32).toString("base64url"));
     const tokens = createTokens(config.jwtSecret ?? secret, now);
+    const keys = createKeys({ store: createKeyStore(database), configured: config.apiKeys, now });
     const gateway = createGateway({
       tokens,
       frames: config.rateLimits ? FRAMES : null,
@@ -171,7 +184,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       bus,
       kept,
       recognition,
-      processText: texts.run,
+      processText: texts.process,
       captions: {
         interim: chat.caption,
         final: async (caller, room, clientId, text) => {
@@ -179,7 +192,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         },
       },
       checkRoom: rooms.checkMayEnter,
-      spawnSearch: spawnSearchWorker,
+      search: reading.search,
       parkedMs: config.speechParkMs,
       filesAtOnce: config.speechWorkers,
       processId,
@@ -187,14 +200,38 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       now,
       log: log.part("transcription"),
     });
-    stops.push(() => transcription.close(config.shutdownTimeoutMs / 4));
+    stops.push(() => transcription.close());
 
-    let draining = false;
+    const { topicsFrom } = config;
+    const isTranscribedCounted = topicsFrom.includes("transcriptions");
+    const topics = createTopicsFeature({
+      database,
+      reader: reading,
+      findTopics: texts.findTopics,
+      threads: config.textWorkers,
+      queuedMax: config.queuedPostsMax,
+      takesPosts: topicsFrom.includes("posts"),
+      sources: {
+        // What was transcribed into a room counts once.
+        ...(topicsFrom.includes("rooms") && {
+          rooms: roomSource(chatStore.saidAfter, !isTranscribedCounted),
+        }),
+        ...(isTranscribedCounted && {
+          transcriptions: transcriptionSource(transcription.saidAfter),
+        }),
+      },
+      draining: () => isDraining,
+      processId,
+      now,
+      log: log.part("topics"),
+    });
+    stops.push(() => topics.close(config.shutdownTimeoutMs / 4));
+
     const guestId = (): number => randomInt(GUEST_ID_MIN, GUEST_ID_MAX);
     const api = createApi({
       log: log.part("http"),
       version: VERSION,
-      identify: createIdentify({ auth: config.auth, tokens, guestId }),
+      identify: createIdentify({ auth: config.auth, tokens, keys, guestId }),
       origin: config,
       health: {
         parts: {
@@ -206,11 +243,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
           speech: () => recognition?.ready() ?? null,
           text: texts.ready,
         },
-        draining: () => draining,
+        draining: () => isDraining,
       },
       chat: { gateway, service: chat, rooms, fanout },
       transcription: { gateway, ...transcription.routes },
       files: transcription.files,
+      topics: topics.routes,
     });
     api.listen({
       hostname: config.host,
@@ -224,7 +262,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     const { server } = api;
     if (server === null) throw new Error("the server did not start");
     stops.push(async () => {
-      draining = true;
+      isDraining = true;
+      topics.closeEvents();
       const stopped = server.stop();
       await gateway.stop(config.shutdownTimeoutMs / 3);
       await Promise.race([stopped, Bun.sleep(REQUESTS_MS)]);

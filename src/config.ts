@@ -12,6 +12,8 @@ export interface Config {
   redisUrl: string | null;
   auth: "open" | "required";
   jwtSecret: string | null;
+  /** Keys for programs, next to those in the database. */
+  apiKeys: string[];
   /** Origins such as `https://example.org`, next to the server's own. */
   corsOrigins: string[];
   speechEngine: "auto" | "vosk" | "sherpa" | "openai" | "none";
@@ -30,6 +32,10 @@ export interface Config {
   rateLimits: boolean;
   logLevel: LogLevel;
   shutdownTimeoutMs: number;
+  /** What is counted into topics. */
+  topicsFrom: TopicSource[];
+  /** Posts that may wait to be worked. */
+  queuedPostsMax: number;
   /** Settings of later versions that were given and have no effect in this one. */
   unused: string[];
 }
@@ -44,19 +50,24 @@ export type Environment = Record<string, string | undefined>;
 const PORT_MAX = 65_535;
 const WORKERS_MAX = 64;
 const SECRET_BYTES_MIN = 32;
+const API_KEY_CHARACTERS_MIN = 16;
+/** Requests carry keys in a header. */
+const API_KEY_CHARACTERS_MAX = 1_024;
 const TIMEOUT_MS_MAX = 600_000;
 const LEASE_MS_MIN = 1_000;
+const QUEUED_POSTS_MAX = 100_000_000;
+
+const TOPIC_SOURCES = ["posts", "rooms", "transcriptions"] as const;
+export type TopicSource = (typeof TOPIC_SOURCES)[number];
 
 /** Known to the contract, not served by this version; given all the same, they are named at start. */
 const LATER_SETTINGS = [
   "REGISTRATION",
-  "API_KEYS",
   "TRUSTED_PROXIES",
   "BASE_PATH",
   "LLM_MODEL",
   "LLM_CLEANUP",
   "PUBLIC_SOURCES",
-  "TOPICS_FROM",
   "RETENTION_DAYS",
 ];
 
@@ -88,6 +99,7 @@ export function readConfig(env: Environment): Config {
     redisUrl: redisUrl(env),
     auth,
     jwtSecret,
+    apiKeys: apiKeys(env),
     corsOrigins: origins(env),
     speechEngine: choice(
       env,
@@ -111,6 +123,8 @@ export function readConfig(env: Environment): Config {
       "info",
     ),
     shutdownTimeoutMs: whole(env, "SHUTDOWN_TIMEOUT_MS", 10_000, 100, TIMEOUT_MS_MAX),
+    topicsFrom: list(env, "TOPICS_FROM", TOPIC_SOURCES, ["posts"]),
+    queuedPostsMax: whole(env, "QUEUED_POSTS_MAX", 1_000_000, 1, QUEUED_POSTS_MAX),
     unused: LATER_SETTINGS.filter((name) => text(env, name) !== null),
   };
 }
@@ -139,6 +153,19 @@ function secret(env: Environment, name: string, bytesMin: number): string | null
   return value;
 }
 
+/** What a header cannot carry unchanged would be a key that opens nothing. */
+function apiKeys(env: Environment): string[] {
+  const keys = text(env, "API_KEYS")?.split(/\s*,\s*/) ?? [];
+  const isKey = (key: string): boolean =>
+    key.length >= API_KEY_CHARACTERS_MIN &&
+    key.length <= API_KEY_CHARACTERS_MAX &&
+    /^[!-~]+$/.test(key);
+  if (keys.every(isKey)) return keys;
+  throw new ConfigError(
+    `API_KEYS must be keys with commas between them, each ${API_KEY_CHARACTERS_MIN} to ${API_KEY_CHARACTERS_MAX} ASCII characters without spaces`,
+  );
+}
+
 function choice<const T extends string>(
   env: Environment,
   name: string,
@@ -152,6 +179,24 @@ function choice<const T extends string>(
     throw new ConfigError(`${name} must be one of ${values.join(", ")}, not ${quoted(value)}`);
   }
   return found;
+}
+
+/** Some of `values`, comma-separated. */
+function list<const T extends string>(
+  env: Environment,
+  name: string,
+  values: readonly T[],
+  fallback: NoInfer<T>[],
+): T[] {
+  const parts = text(env, name)?.split(/\s*,\s*/);
+  if (parts === undefined) return fallback;
+  return parts.map((part) => {
+    const found = values.find((one) => one === part);
+    if (found === undefined) {
+      throw new ConfigError(`${name} must list any of ${values.join(", ")}, not ${quoted(part)}`);
+    }
+    return found;
+  });
 }
 
 function whole(env: Environment, name: string, fallback: number, min: number, max: number): number {

@@ -1,3 +1,5 @@
+import type { SharedModels } from "./text/texts.ts";
+
 // The worker threads of the program. They are started from this folder because a compiled binary
 // finds its workers relative to its entry, src/main.ts.
 
@@ -5,12 +7,12 @@ export function spawnSpeechWorker(): Worker {
   return new Worker(new URL("./speech/worker.ts", import.meta.url), { name: "speech" });
 }
 
-export function spawnTextWorker(): Worker {
-  return new Worker(new URL("./text/worker.ts", import.meta.url), { name: "text" });
+export function spawnTextWorker(models: SharedModels): Worker {
+  const worker = new Worker(new URL("./text/worker.ts", import.meta.url), { name: "text" });
+  worker.postMessage(models);
+  return worker;
 }
 
-export function spawnSearchWorker(): Worker {
-  return new Worker(new URL("./features/transcription/search.worker.ts", import.meta.url), {
-    name: "search",
-  });
+export function spawnReadingWorker(): Worker {
+  return new Worker(new URL("./reading.worker.ts", import.meta.url), { name: "reading" });
 }

@@ -27,6 +27,7 @@ describe("the settings", () => {
       redisUrl: null,
       auth: "open",
       jwtSecret: null,
+      apiKeys: [],
       corsOrigins: [],
       speechEngine: "auto",
       presenceLeaseMs: 15_000,
@@ -47,6 +48,7 @@ describe("the settings", () => {
       "REDIS_URL",
       "AUTH",
       "JWT_SECRET",
+      "API_KEYS",
       "CORS_ORIGINS",
       "SPEECH_ENGINE",
       "SPEECH_WORKERS",
@@ -86,6 +88,11 @@ describe("the settings", () => {
       { auth: "open", jwtSecret: SECRET },
     ],
     [{ JWT_SECRET: "é".repeat(16) }, { jwtSecret: "é".repeat(16) }],
+    [{ API_KEYS: "x".repeat(16) }, { apiKeys: ["x".repeat(16)] }],
+    [
+      { API_KEYS: ` ek_0123456789abc , ${"y".repeat(1_024)}` },
+      { apiKeys: ["ek_0123456789abc", "y".repeat(1_024)] },
+    ],
     [
       { CORS_ORIGINS: "https://example.org, http://localhost:8080" },
       { corsOrigins: ["https://example.org", "http://localhost:8080"] },
@@ -114,6 +121,10 @@ describe("the settings", () => {
     ["REDIS_URL", ["127.0.0.1:6379", "http://127.0.0.1", "redis"]],
     ["AUTH", ["none", "Open"]],
     ["JWT_SECRET", ["short", "x".repeat(31)]],
+    [
+      "API_KEYS",
+      ["short", "x".repeat(15), `${"x".repeat(16)},`, "x".repeat(1_025), "é".repeat(16)],
+    ],
     ["CORS_ORIGINS", ["*", "example.org", "https://example.org/", "https://a.example,,", "null"]],
     ["SPEECH_ENGINE", ["sherpa-onnx", "whisper"]],
     ["SPEECH_WORKERS", ["0", "65", "many"]],
@@ -137,6 +148,9 @@ describe("the settings", () => {
   test("never repeat a secret", () => {
     const secrets: Environment[] = [
       { JWT_SECRET: "hunter2" },
+      { API_KEYS: "hunter2" },
+      { API_KEYS: `${"hunter2".repeat(9)},hunter2` },
+      { API_KEYS: "hunter2 hunter2 hunter2" },
       { REDIS_URL: "http://me:hunter2@redis.example" },
       { DATABASE_URL: "postgres://me:hunter2@db.example/earshot" },
       { JWT_SECRET: "hunter2".repeat(9), PORT: "wrong" },
@@ -162,8 +176,8 @@ describe("the settings", () => {
   });
 
   test("of later versions are listed, so that they can be named at the start", () => {
-    const env = { API_KEYS: "a,b", RETENTION_DAYS: "30", LLM_MODEL: "m", OTHER: "x" };
-    expect(readConfig(env).unused.sort()).toEqual(["API_KEYS", "LLM_MODEL", "RETENTION_DAYS"]);
+    const env = { LLM_MODEL: "m", RETENTION_DAYS: "30", OTHER: "x" };
+    expect(readConfig(env).unused.sort()).toEqual(["LLM_MODEL", "RETENTION_DAYS"]);
   });
 });
 

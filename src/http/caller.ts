@@ -6,6 +6,17 @@ export interface Caller {
   name: string;
 }
 
+/**
+ * A program that came with an API key. It is nobody's account and so no `Caller`: what belongs to users
+ * cannot be reached by it, since no service that asks for a `Caller` takes one.
+ */
+export interface KeyCaller {
+  /** Below zero: limits count each key on its own, and nothing belongs to it. */
+  userId: number;
+  role: "key";
+  name: string;
+}
+
 /** A caller and how long it may be believed. */
 export interface Identity {
   caller: Caller;

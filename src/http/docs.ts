@@ -62,7 +62,10 @@ async function describe(
         description: "Rooms, captions and topics for groups that talk.",
       },
       components: {
-        securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+        securitySchemes: {
+          bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+          key: { type: "apiKey", in: "header", name: "X-API-Key" },
+        },
         // Plain JSON Schema: TypeBox's markers are symbols and do not reach the page.
         schemas: JSON.parse(JSON.stringify(schemas)),
       },

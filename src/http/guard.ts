@@ -1,12 +1,14 @@
 import { Elysia } from "elysia";
 import { firstCharacters } from "./characters.ts";
-import type { Caller, Identity } from "./caller.ts";
+import type { Caller, Identity, KeyCaller } from "./caller.ts";
+import type { ApiKey, Keys } from "./keys.ts";
 import { Problem } from "./problem.ts";
 import type { Tokens } from "./tokens.ts";
 
 export interface GuardDependencies {
   auth: "open" | "required";
   tokens: Tokens;
+  keys: Pick<Keys, "verify" | "anyExist">;
   /** A new guest's id: an integer that no account will ever have. */
   guestId(): number;
 }
@@ -17,66 +19,123 @@ export interface Visitor extends Identity {
   guestToken: string | null;
 }
 
-/** `isKeyIgnored`: with the door open, a token that is not one of ours says nothing. */
-export type Identify = (request: Request, isKeyIgnored?: boolean) => Promise<Visitor>;
+/** Who a request comes from, by the mark of its route; each throws `unauthorized`. */
+export interface Identify {
+  signedIn(request: Request): Promise<Visitor>;
+  signedInOrKey(request: Request): Promise<Caller | KeyCaller>;
+  /** Throws `forbidden` as well. */
+  keyed(request: Request): Promise<Caller | KeyCaller>;
+}
 
 const PROTOCOL_BEARER = "bearer.";
+/** Where a key is looked for; the second is what other services' clients send. */
+const KEY_HEADERS = ["x-api-key", "access_token"];
 const NAME_CHARACTERS_MAX = 100;
 
 /**
- * Finds out who a request comes from: by its token, or, when the door is open, by what it says of
- * itself (`?user_id=&name=`), or as a new guest. Throws `unauthorized`.
+ * Finds out who a request comes from: by its key or token, or, when the door is open, by what it says
+ * of itself (`?user_id=&name=`), or as a new guest.
  */
-export function createIdentify({ auth, tokens, guestId }: GuardDependencies): Identify {
-  return async (request, isKeyIgnored = false) => {
-    const token = bearerOf(request);
-    const identity = token === null ? null : await tokens.verify(token);
-    const isForeign = identity === null && isKeyIgnored && auth === "open";
-    if (token !== null && !isForeign) {
-      // A guest's token opens nothing once accounts are required, though the same key signed it.
-      if (identity === null || (auth === "required" && identity.caller.role === "guest")) {
-        throw new Problem("unauthorized", "The token is not valid or has expired");
-      }
-      const stated = new URL(request.url).searchParams.get("user_id");
-      const { userId, role } = identity.caller;
-      if (role === "user" && stated !== null && Number(stated) !== userId) {
-        throw new Problem("forbidden", "user_id must be your own");
-      }
-      return { ...identity, guestToken: null };
-    }
+export function createIdentify({ auth, tokens, keys, guestId }: GuardDependencies): Identify {
+  /** A guest's token opens nothing once accounts are required, though the same secret signed it. */
+  const identityOf = async (token: string): Promise<Identity | null> => {
+    const identity = await tokens.verify(token);
+    return auth === "required" && identity?.caller.role === "guest" ? null : identity;
+  };
+
+  const stranger = (request: Request): Promise<Visitor> => {
     if (auth === "required") {
       throw new Problem("unauthorized", "This needs a token: Authorization: Bearer <token>");
     }
     return openVisitor(request, tokens, guestId);
   };
+
+  const signedIn = async (request: Request): Promise<Visitor> => {
+    const token = bearerOf(request);
+    if (token === null) return stranger(request);
+    const identity = await identityOf(token);
+    if (identity === null) {
+      throw new Problem("unauthorized", "The token is not valid or has expired");
+    }
+    const stated = new URL(request.url).searchParams.get("user_id");
+    const { userId, role } = identity.caller;
+    if (role === "user" && stated !== null && Number(stated) !== userId) {
+      throw new Problem("forbidden", "user_id must be your own");
+    }
+    return { ...identity, guestToken: null };
+  };
+
+  const signedInOrKey = async (request: Request): Promise<Caller | KeyCaller> => {
+    const token = bearerOf(request);
+    const key = token === null ? null : await keys.verify(token);
+    if (key !== null) return keyCaller(key);
+    // Clients of other services must send some key: with the door open, one of theirs says nothing.
+    const isForeign = token !== null && auth === "open" && (await identityOf(token)) === null;
+    return (await (isForeign ? stranger(request) : signedIn(request))).caller;
+  };
+
+  const keyed = async (request: Request): Promise<Caller | KeyCaller> => {
+    const sent = KEY_HEADERS.flatMap((name) => request.headers.get(name) ?? []);
+    if (sent.length > 0) {
+      const [key = null, ...others] = await Promise.all(sent.map(keys.verify));
+      if (key === null || others.includes(null)) throw refused();
+      // What else was sent, such as a proxy's own Authorization, is not for us.
+      return keyCaller(key);
+    }
+    const token = bearerOf(request);
+    const key = token === null ? null : await keys.verify(token);
+    if (key !== null) return keyCaller(key);
+    const identity = token === null ? null : await identityOf(token);
+    if (token !== null && identity === null) throw refused();
+    if (identity?.caller.role === "admin") return identity.caller;
+    if (auth === "open" && !(await keys.anyExist())) return (await signedIn(request)).caller;
+    if (identity?.caller.role === "user") {
+      throw new Problem("forbidden", "Only an API key or an admin may do this");
+    }
+    throw new Problem("unauthorized", "This needs an API key: X-API-Key: <key>");
+  };
+
+  return { signedIn, signedInOrKey, keyed };
 }
 
 /**
  * Routes marked `signedIn: true` know their `caller`; nobody else gets in, not even to a 422. Those
- * marked `signedInOrKey: true` are for clients of other services, which must send some key even
- * where nobody has to sign in.
+ * marked `signedInOrKey: true` are for clients of other services: an API key may stand in the token's
+ * place, and where nobody has to sign in any key may. Those marked `keyed: true` are for an API key
+ * or an admin; with the door open they are for everyone until there is a key.
  */
 export function guard(identify: Identify) {
   const visitors = new WeakMap<Request, Visitor>();
-  const resolve = ({ request }: { request: Request }): { caller: Caller; visitor: Visitor } => {
-    const visitor = visitors.get(request);
-    if (visitor === undefined) throw new Problem("unauthorized", "Sign in first");
-    return { caller: visitor.caller, visitor };
+  const callers = new WeakMap<Request, Caller | KeyCaller>();
+  const resolve = ({ request }: { request: Request }): { caller: Caller | KeyCaller } => {
+    const caller = callers.get(request);
+    if (caller === undefined) throw new Problem("unauthorized", "Sign in first");
+    return { caller };
   };
-  const detail = { security: [{ bearer: [] }] };
+  // All of them before validation, so that a stranger learns nothing about a route's fields.
   return new Elysia({ name: "guard" }).macro({
     signedIn: {
-      detail,
-      // Before validation, so that a stranger learns nothing about a route's fields.
+      detail: { security: [{ bearer: [] }] },
       transform: async ({ request }: { request: Request }) => {
-        visitors.set(request, await identify(request));
+        visitors.set(request, await identify.signedIn(request));
+      },
+      resolve: ({ request }: { request: Request }): { caller: Caller; visitor: Visitor } => {
+        const visitor = visitors.get(request);
+        if (visitor === undefined) throw new Problem("unauthorized", "Sign in first");
+        return { caller: visitor.caller, visitor };
+      },
+    },
+    signedInOrKey: {
+      detail: { security: [{ bearer: [] }] },
+      transform: async ({ request }: { request: Request }) => {
+        callers.set(request, await identify.signedInOrKey(request));
       },
       resolve,
     },
-    signedInOrKey: {
-      detail,
+    keyed: {
+      detail: { security: [{ key: [] }, { bearer: [] }] },
       transform: async ({ request }: { request: Request }) => {
-        visitors.set(request, await identify(request, true));
+        callers.set(request, await identify.keyed(request));
       },
       resolve,
     },
@@ -107,6 +166,15 @@ async function openVisitor(
     expiresAt: null,
     guestToken: isNew ? await tokens.sign({ caller, expiresAt: null }) : null,
   };
+}
+
+function keyCaller({ userId, name }: ApiKey): KeyCaller {
+  return { userId, role: "key", name };
+}
+
+/** The same for keys that never were, that were revoked, and for tokens. */
+function refused(): Problem {
+  return new Problem("unauthorized", "The key or token is not valid or has expired");
 }
 
 function isUserId(value: number): boolean {

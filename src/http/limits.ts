@@ -9,7 +9,7 @@ const JSON_TYPE = "application/json";
 /**
  * Refuses bodies that are too large. Routes are given their JSON parsed; a body of any other kind is
  * left unread for the route that wants it, and that reads it with `limitedBody`. `largerAt` says
- * which addresses take more, in bytes.
+ * which addresses take more, in bytes; theirs are left unread whatever they are.
  */
 export function bodyLimit(largerAt: Readonly<Record<string, number>> = {}) {
   return new Elysia({ name: "limits" })
@@ -21,7 +21,7 @@ export function bodyLimit(largerAt: Readonly<Record<string, number>> = {}) {
     })
     .onParse({ as: "global" }, ({ request }, contentType) => {
       if (contentType === "") return undefined;
-      if (contentType !== JSON_TYPE) return null;
+      if (contentType !== JSON_TYPE || new URL(request.url).pathname in largerAt) return null;
       // One that told its length is as long as it said, and the server's own parser is quicker.
       return isLengthTold(request) ? undefined : parseJson(request);
     });

@@ -27,6 +27,8 @@ export interface ProblemExtras {
   status?: number;
   errors?: FieldError[];
   retryAfterMs?: number;
+  /** What else the answer says. */
+  members?: Readonly<Record<string, unknown>>;
 }
 
 /** An error that is told to the caller. `detail` must hold no secret and nothing that was said. */
@@ -79,6 +81,15 @@ export function problemResponse(
   }
   if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
   const errors = extras.errors === undefined ? {} : { errors: extras.errors };
-  const body = { type: "about:blank", title, status, detail: message, code, ...errors, ...more };
+  const body = {
+    type: "about:blank",
+    title,
+    status,
+    detail: message,
+    code,
+    ...errors,
+    ...extras.members,
+    ...more,
+  };
   return new Response(JSON.stringify(body), { status, headers });
 }

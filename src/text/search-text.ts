@@ -108,7 +108,8 @@ export function isBeginning(form: string): boolean {
   return form.length > 1;
 }
 
-function formOf(word: string): string {
+/** The form of one word, without what stands between words; empty when nothing of it is left. */
+export function formOf(word: string): string {
   if (!OUTSIDE_ASCII.test(word)) return cut(word.replace(APOSTROPHES, "").toLowerCase());
   const form = word
     .slice(0, READ_CHARACTERS_MAX)

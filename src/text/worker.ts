@@ -1,11 +1,25 @@
 import { serveJobs } from "../platform/worker-side.ts";
 import { createEntityFinder } from "./entities/finder.ts";
-import { readShippedModel } from "./entities/shipped.ts";
 import { loadTagger } from "./entities/tagger.ts";
 import { createTextProcessor } from "./pipeline.ts";
+import type { SharedModels, TextWork, TextAnswer } from "./texts.ts";
+import { createTopicFinder } from "./topics.ts";
 
-const finder = createEntityFinder({
-  en: loadTagger(await readShippedModel("en")),
-  hi: loadTagger(await readShippedModel("hi")),
+declare const self: Worker;
+
+// The first message brings the models, which all text workers read from the same memory.
+self.addEventListener("message", ({ data }: MessageEvent<SharedModels>) => start(data), {
+  once: true,
 });
-serveJobs(createTextProcessor(finder));
+
+function start(models: SharedModels): void {
+  const findEntities = createEntityFinder({
+    en: loadTagger(models.en),
+    hi: loadTagger(models.hi),
+  });
+  const processText = createTextProcessor(findEntities);
+  const findTopics = createTopicFinder(findEntities);
+  serveJobs((work: TextWork): TextAnswer =>
+    "topicsOf" in work ? { topics: findTopics(work.topicsOf) } : { processed: processText(work) },
+  );
+}

@@ -31,6 +31,9 @@ export interface ChatStore {
   /** The last messages before an offset, oldest first. */
   before(name: string, offset: number, limit: number): Promise<ChatMessage[]>;
 
+  /** What was said in public rooms in rows after `id`, as it was said; null when there are none. */
+  saidAfter(id: number, limit: number): Promise<{ reached: number; said: SaidMessage[] } | null>;
+
   /** What decides whether the user may enter; null when there is no room. */
   access(name: string, userId: number): Promise<RoomAccess | null>;
   setMembership(name: string, userId: number, status: "invited" | "removed"): Promise<void>;
@@ -42,6 +45,15 @@ export interface ChatStore {
   read(name: string, userId: number): Promise<number>;
   /** Only ever moves forward, and not past the newest message. */
   setRead(name: string, userId: number, offset: number): Promise<void>;
+}
+
+/** A message as it was said first. */
+export interface SaidMessage {
+  id: number;
+  room: string;
+  kind: "text" | "caption";
+  text: string;
+  at: number;
 }
 
 export interface RoomAccess {
@@ -272,6 +284,24 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
       }),
     after: async (name, offset, limit) => page(name, findAfter, offset, limit),
     before: async (name, offset, limit) => page(name, findBefore, offset, limit).reverse(),
+    saidAfter: async (id, limit) => {
+      const rows = db
+        .select({ message: messages, room: rooms.name, isPrivate: rooms.private })
+        .from(messages)
+        .innerJoin(rooms, eq(rooms.id, messages.room_id))
+        .where(gt(messages.id, id))
+        .orderBy(asc(messages.id))
+        .limit(limit)
+        .all();
+      const said = rows.flatMap(({ message, room, isPrivate }): SaidMessage[] => {
+        const { id, kind, text, at } = message;
+        // A message that was removed has no text any more.
+        if (isPrivate || text === "" || (kind !== "text" && kind !== "caption")) return [];
+        return [{ id, room, kind, text, at }];
+      });
+      const last = rows.at(-1);
+      return last === undefined ? null : { reached: last.message.id, said };
+    },
     access: async (name, userId) => findAccess.get({ name, userId }) ?? null,
     removedSince: async (at) =>
       db

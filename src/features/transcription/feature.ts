@@ -12,20 +12,20 @@ import { createTranscriptionEdits } from "./edits.ts";
 import { createFileModels } from "./file-models.ts";
 import type { FileRoutesDependencies } from "./file-routes.ts";
 import { createFileTranscriber } from "./file-transcriber.ts";
+import type { FoundPage } from "./kept-model.ts";
 import { createKeptMessages } from "./kept-messages.ts";
 import { createLanguages } from "./languages.ts";
 import { createLiveTranscriptions } from "./live.ts";
 import { createSessionOpener } from "./opening.ts";
 import { type Captions, createCaptionPost } from "./room-captions.ts";
 import type { TranscriptionRoutesDependencies } from "./routes.ts";
-import { createSearchReader } from "./search.reader.ts";
-import { createSearchIndex } from "./search.store.ts";
+import { type SearchRequest, createSearchIndex } from "./search.store.ts";
 import { createTranscriptionSearch } from "./search.ts";
 import { createTranscriptionService } from "./service.ts";
 import { createSegmentStore } from "./segment.store.ts";
 import { createSessionStore } from "./session.store.ts";
 import { createSpools } from "./spool.ts";
-import { createTranscriptionStore } from "./store.ts";
+import { type TranscriptionStore, createTranscriptionStore } from "./store.ts";
 import { createUploads } from "./uploads.ts";
 import { startUpkeep } from "./upkeep.ts";
 
@@ -33,8 +33,10 @@ import { startUpkeep } from "./upkeep.ts";
 export interface TranscriptionFeature {
   routes: Omit<TranscriptionRoutesDependencies, "guard" | "gateway">;
   files: Omit<FileRoutesDependencies, "guard" | "log">;
+  /** What was said or saved, by its rows. */
+  saidAfter: TranscriptionStore["saidAfter"];
   /** Ends the sessions that have no socket; those of sockets are ended by their gateway before. */
-  close(withinMs: number): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface TranscriptionFeatureDependencies {
@@ -47,7 +49,8 @@ export interface TranscriptionFeatureDependencies {
   captions: Captions;
   /** Throws when the caller may not enter the room. */
   checkRoom(caller: Caller, room: string): Promise<void>;
-  spawnSearch(): Worker;
+  /** Runs `searchPage` where it disturbs nobody. */
+  search(request: SearchRequest): Promise<FoundPage>;
   /** How long a session whose socket broke waits for its client. */
   parkedMs: number;
   /** Files that are recognised at once. */
@@ -65,17 +68,11 @@ export function createTranscriptionFeature(
   dependencies: TranscriptionFeatureDependencies,
 ): TranscriptionFeature {
   const { database, databasePath, bus, kept, recognition, processText, checkRoom } = dependencies;
-  const { spawnSearch, parkedMs, filesAtOnce, processId, newId, now, log } = dependencies;
+  const { search, parkedMs, filesAtOnce, processId, newId, now, log } = dependencies;
 
   const index = createSearchIndex(database);
   index.catchUp().catch((error: unknown) => {
     log.warn(errorFields(error), "the search index is not whole; the next start goes on with it");
-  });
-  const searchReader = createSearchReader({
-    database,
-    path: databasePath,
-    spawn: spawnSearch,
-    log,
   });
   const store = createTranscriptionStore({ database, index, now });
   const sessionStore = createSessionStore({ database, processId, now });
@@ -131,7 +128,7 @@ export function createTranscriptionFeature(
         editStore: createEditStore({ database, index, now }),
         processText,
       }),
-      search: createTranscriptionSearch({ find: searchReader.find }),
+      search: createTranscriptionSearch({ find: search }),
       live,
       parkedMs,
       languages,
@@ -141,11 +138,11 @@ export function createTranscriptionFeature(
       models,
       startedAt: now(),
     },
-    close: async (withinMs) => {
+    saidAfter: store.saidAfter,
+    close: async () => {
       await endUpkeep();
       uploads.close();
       await live.close(PARKED_END_MS);
-      await searchReader.close(withinMs);
     },
   };
 }

@@ -4,7 +4,16 @@ import { saved_messages, segments, transcriptions } from "../../schema.ts";
 import type { Transcription } from "./model.ts";
 import type { SearchIndex } from "./search.store.ts";
 
+/** A segment as it was said or saved. */
+export interface SaidSegment {
+  id: number;
+  text: string;
+  at: number;
+}
+
 export interface TranscriptionStore {
+  /** What was said or saved in rows after `id`; null when there are none. */
+  saidAfter(id: number, limit: number): Promise<{ reached: number; said: SaidSegment[] } | null>;
   /** Adds a finished transcription, as one segment. */
   add(row: NewTranscription): Promise<Transcription>;
   /**
@@ -114,6 +123,22 @@ export function createTranscriptionStore({
   };
 
   return {
+    saidAfter: async (id, limit) => {
+      const said = db
+        .select({
+          id: segments.id,
+          text: sql<string>`coalesce(${segments.recognised_text}, ${segments.text})`,
+          at: sql<number>`${transcriptions.created_at} + ${segments.start_ms}`,
+        })
+        .from(segments)
+        .innerJoin(transcriptions, eq(transcriptions.id, segments.transcription_id))
+        .where(gt(segments.id, id))
+        .orderBy(asc(segments.id))
+        .limit(limit)
+        .all();
+      const last = said.at(-1);
+      return last === undefined ? null : { reached: last.id, said };
+    },
     add: (row) => commit(() => insert(row)),
     addFromMessages: (row, messageIds) =>
       commit(() => {

@@ -1,0 +1,70 @@
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import type { Static } from "elysia";
+import {
+  CONTENT_CHARACTERS_MAX,
+  NAME_CHARACTERS_MAX,
+  type NewPost,
+  ROOM_PUBLICATION,
+  TRANSCRIPTIONS_PUBLICATION,
+  postBody,
+} from "./model.ts";
+
+/** Why a post is not taken; `detail` repeats nothing of it. */
+export interface Refusal {
+  code: "invalid" | "too_large";
+  detail: string;
+}
+
+const shape = TypeCompiler.Compile(postBody);
+
+/** Checks what somebody sent as a post. */
+export function readPost(sent: unknown): NewPost | Refusal {
+  if (!shape.Check(sent)) {
+    const first = shape.Errors(sent).First();
+    const where = first === undefined || first.path === "" ? "a post" : first.path.slice(1);
+    return invalid(`${where}: ${first?.message ?? "is not as described in /docs"}`);
+  }
+  const { content, published_at: time = null, external_id: externalId = null } = sent;
+  if (isLonger(content, CONTENT_CHARACTERS_MAX)) {
+    return {
+      code: "too_large",
+      detail: `content may have ${CONTENT_CHARACTERS_MAX} characters`,
+    };
+  }
+  const publication = sent.publication.trim();
+  for (const [field, text] of Object.entries({ content, publication, external_id: externalId })) {
+    if (text === null) continue;
+    if (text.trim() === "") return invalid(`${field} must not be empty`);
+    if (!text.isWellFormed()) return invalid(`${field} must be whole characters`);
+    if (field !== "content" && isLonger(text, NAME_CHARACTERS_MAX)) {
+      return invalid(`${field} may have ${NAME_CHARACTERS_MAX} characters`);
+    }
+  }
+  if (publication === TRANSCRIPTIONS_PUBLICATION || publication.startsWith(ROOM_PUBLICATION)) {
+    return invalid("publication: that name is kept for what is said here");
+  }
+  const publishedAt = time === null ? null : readTime(time);
+  if (Number.isNaN(publishedAt)) return invalid("published_at is no time");
+  return { content, publication, externalId, publishedAt };
+}
+
+export function isRefusal(read: NewPost | Refusal): read is Refusal {
+  return "code" in read;
+}
+
+/** Unix milliseconds; NaN when it is no time. What names no zone is in UTC. */
+export function readTime(time: Exclude<Static<typeof postBody>["published_at"], null | undefined>) {
+  if (typeof time === "number") return time;
+  const isZoned = /^\d{4}-\d{2}-\d{2}$|(?:Z|[+-]\d{2}:?\d{2})$/i.test(time);
+  const at = Date.parse(isZoned ? time : `${time.replace(" ", "T")}Z`);
+  return at < 0 ? Number.NaN : at;
+}
+
+function invalid(detail: string): Refusal {
+  return { code: "invalid", detail };
+}
+
+/** Whether a text has more code points; the length alone would count many characters twice. */
+function isLonger(text: string, charactersMax: number): boolean {
+  return text.length > charactersMax && [...text].length > charactersMax;
+}

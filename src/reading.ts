@@ -1,0 +1,75 @@
+import type { TopicReader } from "./features/topics/topics.ts";
+import {
+  type PublicationsQuery,
+  type TimelineQuery,
+  type TopicsQuery,
+  findTimeline,
+  findTopics,
+  listPublications,
+} from "./features/topics/topic.store.ts";
+import type { FoundPage } from "./features/transcription/kept-model.ts";
+import { searchPage } from "./features/transcription/search.ts";
+import type { SearchRequest } from "./features/transcription/search.store.ts";
+import type { Database } from "./platform/database.ts";
+import type { Log } from "./platform/log.ts";
+import { createPool } from "./platform/pool.ts";
+
+/** Everything that reads for longer than the event loop may stand still. */
+const READS = {
+  search: (db: Db, request: SearchRequest) => searchPage(db, request),
+  topics: (db: Db, query: TopicsQuery) => findTopics(db, query),
+  publications: (db: Db, query: PublicationsQuery) => listPublications(db, query),
+  timeline: (db: Db, query: TimelineQuery) => findTimeline(db, query),
+};
+
+type Db = Database["db"];
+type Reads = typeof READS;
+type What = keyof Reads;
+
+/** One read, as it is posted to the thread that does it. */
+export interface ReadJob<Which extends What = What> {
+  path: string;
+  what: Which;
+  request: Parameters<Reads[Which]>[1];
+}
+
+/** Looks things up beside the event loop. Rejects as a pool does: `PoolFull`, `PoolClosed`. */
+export interface Reading extends TopicReader {
+  search(request: SearchRequest): Promise<FoundPage>;
+  close(withinMs: number): Promise<void>;
+}
+
+export interface ReadingDependencies {
+  database: Database;
+  path: string;
+  spawn(): Worker;
+  log: Log;
+}
+
+/**
+ * A thread of its own that reads the database file, because a word of half the segments beside one
+ * of the other half takes as long as it takes. What is only in memory is read here.
+ */
+export function createReading({ database, path, spawn, log }: ReadingDependencies): Reading {
+  const pool = path === ":memory:" ? null : createPool<ReadJob, unknown>({ spawn, size: 1, log });
+  const read =
+    <Which extends What>(what: Which) =>
+    async (request: Parameters<Reads[Which]>[1]): Promise<ReturnType<Reads[Which]>> => {
+      const job: ReadJob<Which> = { path, what, request };
+      const found = pool === null ? answerRead(database.db, job) : await pool.run(job);
+      return found as ReturnType<Reads[Which]>;
+    };
+  return {
+    search: read("search"),
+    topics: read("topics"),
+    publications: read("publications"),
+    timeline: read("timeline"),
+    close: async (withinMs) => pool?.close(withinMs),
+  };
+}
+
+/** Does a read; the job says which, and with it the type of its request. */
+export function answerRead(db: Db, { what, request }: ReadJob): unknown {
+  const answer = READS[what] as (db: Db, request: unknown) => unknown;
+  return answer(db, request);
+}
