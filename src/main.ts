@@ -1,5 +1,7 @@
+import { keys } from "./cli/keys.ts";
 import { models } from "./cli/models.ts";
 import { serve } from "./cli/serve.ts";
+import { simulate } from "./cli/simulate.ts";
 import { tag } from "./cli/tag.ts";
 import { train } from "./cli/train.ts";
 import { transcribe } from "./cli/transcribe.ts";
@@ -15,11 +17,19 @@ usage: earshot COMMAND
                         --language en|hi|auto       (auto)
   models list [--json] | pull NAME | rm NAME
                       speech models: what there is, get one, remove one
+  keys create NAME | list [--json] | revoke ID|NAME…
+                      API keys for programs that send posts
 
   train FILE… --out MODEL [--language en|hi] [--epochs N]
                       the finder of people, places and organisations, from labelled JSONL
   tag [--language en|hi] [--lower] [--model MODEL] [FILE…]
                       who and what texts name; with --test FILE: how well that goes
+
+  simulate [FILE|URL] [--url http://127.0.0.1:3000] [--key KEY] [--count N] [--seed N]
+           [--concurrency N] [--bulk] [--check] [--patience SECONDS]
+           [--content COLUMN] [--publication COLUMN] [--id COLUMN] [--published COLUMN]
+                      send posts of a CSV or JSON-lines file (.zst, .gz), or made-up ones;
+                      --check: compare what the server counts with the truth
 
   --help  --version
 
@@ -30,8 +40,10 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   serve,
   transcribe,
   models,
+  keys,
   train,
   tag,
+  simulate,
 };
 
 async function run([name, ...args]: string[]): Promise<number> {

@@ -12,6 +12,8 @@ export interface ProgressOptions {
   total: number | null;
   /** `share` shows per cent only, `bytes` and `items` also what is done and how fast. */
   unit: "bytes" | "items" | "share";
+  /** Whether the total is a guess, which then is said. */
+  isEstimated?: boolean;
   stream: ProgressStream;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
@@ -38,7 +40,7 @@ const CLEAR_LINE = "\r\u001B[K";
 
 /** Starts to show progress; work that was done before, such as a resumed part, is not its rate. */
 export function createProgress(options: ProgressOptions): Progress {
-  const { label, unit, stream, now } = options;
+  const { label, unit, stream, now, isEstimated = false } = options;
   const isTerminal = stream.isTTY === true;
   let { total } = options;
   let done = 0;
@@ -52,7 +54,8 @@ export function createProgress(options: ProgressOptions): Progress {
     drawnAt = at;
     isDrawn = true;
     const columns = stream.columns ?? COLUMNS;
-    const parts = [label, barOf(done, total), ...figures(unit, done, total, rate.perSecond())];
+    const shown = figures(unit, done, total, rate.perSecond(), isEstimated);
+    const parts = [label, barOf(done, total), ...shown];
     stream.write(CLEAR_LINE + parts.join("  ").slice(0, Math.max(1, columns - 1)));
   }
 
@@ -109,6 +112,7 @@ function figures(
   done: number,
   total: number | null,
   perSecond: number | null,
+  isEstimated: boolean,
 ): string[] {
   const share = total === null ? [] : [`${Math.floor(100 * shareOf(done, total))} %`];
   const left =
@@ -117,7 +121,8 @@ function figures(
       : [`${formatTime(Math.max(0, total - done) / perSecond)} left`];
   if (unit === "share") return [...share, ...left];
   const amount = unit === "bytes" ? formatBytes : (value: number) => String(Math.round(value));
-  const amounts = total === null ? amount(done) : `${amount(done)} of ${amount(total)}`;
+  const about = isEstimated ? "about " : "";
+  const amounts = total === null ? amount(done) : `${amount(done)} of ${about}${amount(total)}`;
   const speed = perSecond === null ? [] : [`${amount(Math.round(perSecond))}/s`];
   return [...share, amounts, ...speed, ...left];
 }

@@ -73,6 +73,10 @@ describe("progress on a terminal", () => {
     items.at(0, 0);
     items.at(1000, 500);
     expect(items.last()).toEndWith("50 %  500 of 1000  500/s  0:01 left");
+    const guessed = setUp({ unit: "items", isEstimated: true });
+    guessed.at(0, 0);
+    guessed.at(1000, 500);
+    expect(guessed.last()).toEndWith("50 %  500 of about 1000  500/s  0:01 left");
   });
 
   test("makes room for other lines and clears itself", () => {
