@@ -61,8 +61,8 @@ export const DEAD_PAGE_MAX = 1_000;
 export const ROOM_PUBLICATION = "room:";
 export const TRANSCRIPTIONS_PUBLICATION = "transcriptions";
 
-/** The last moment that a date can say; later ones would have no day. */
-const TIME_MS_MAX = 8_640_000_000_000_000;
+/** The end of the year 9999: dates say no later one, and what sends more counts in other units. */
+const TIME_MS_MAX = 253_402_300_799_999;
 const DAY_MS = 86_400_000;
 
 /** The day of a moment: whole days since 1970, UTC. */
@@ -75,7 +75,12 @@ export function dateOf(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }
 
-const name = t.String({ minLength: 1, maxLength: NAME_CHARACTERS_MAX });
+// A character may count twice here; the exact limit is checked where posts are read.
+const name = t.String({
+  minLength: 1,
+  maxLength: 2 * NAME_CHARACTERS_MAX,
+  description: `at most ${NAME_CHARACTERS_MAX} characters`,
+});
 
 const time = t.Union(
   [

@@ -1,7 +1,7 @@
 import { Elysia } from "elysia";
 import type { guard } from "../../http/guard.ts";
 import { limitedBody } from "../../http/limits.ts";
-import { problemSchema } from "../../http/problem.ts";
+import { Problem, problemSchema } from "../../http/problem.ts";
 import { acceptedSchema, bulkSchema, postBody } from "./model.ts";
 import { type PostService, bulkMembers } from "./posts.ts";
 
@@ -59,6 +59,7 @@ export function postRoutes({ guard, posts }: PostRoutesDependencies) {
     .post(
       BULK_PATH,
       async ({ request, server, status }) => {
+        checkEncoding(request);
         server?.timeout(request, NO_TIMEOUT_S);
         const outcome = await posts.addAll(limitedBody(request, BULK_BODY_BYTES_MAX));
         return status(201, bulkMembers(outcome));
@@ -84,4 +85,11 @@ export function postRoutes({ guard, posts }: PostRoutesDependencies) {
         },
       },
     );
+}
+
+/** Compressed bytes would be taken for so many bad lines. */
+function checkEncoding({ headers }: Request): void {
+  const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  if (encoding === "identity") return;
+  throw new Problem("invalid", "The body must be sent as it is, without a Content-Encoding");
 }

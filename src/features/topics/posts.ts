@@ -1,3 +1,4 @@
+import { asProblem } from "../../http/errors.ts";
 import { Problem } from "../../http/problem.ts";
 import type { AcceptedPost, NewPost } from "./model.ts";
 import type { PostStore } from "./post.store.ts";
@@ -112,8 +113,8 @@ export function createPostService(dependencies: PostServiceDependencies): PostSe
         return outcome;
       } catch (error) {
         const problem =
-          error instanceof BrokenArray ? new Problem("invalid", error.message) : error;
-        if (!(problem instanceof Problem)) throw problem;
+          error instanceof BrokenArray ? new Problem("invalid", error.message) : asProblem(error);
+        if (problem === null) throw error;
         const members = bulkMembers(outcome);
         throw new Problem(problem.code, problem.message, { ...problem.extras, members });
       }

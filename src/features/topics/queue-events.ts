@@ -19,10 +19,11 @@ export function createQueueEvents(
 
   return {
     open: async () => {
+      const first = await queue.state();
+      // From here to where the stream is noted nothing else can come in between.
       if (open.size >= STREAMS_MAX) {
         throw new Problem("queue_full", "Too many follow the queue", { retryAfterMs: RETRY_MS });
       }
-      const first = await queue.state();
       const encoder = new TextEncoder();
       let unfollow = (): void => undefined;
       let end = (): void => undefined;
@@ -31,17 +32,21 @@ export function createQueueEvents(
           start: (controller) => {
             let told = "";
             let toldAt = 0;
-            const send = (text: string): void => {
-              if ((controller.desiredSize ?? 0) <= 0) return;
+            /** False for a stream that is not read; it is told later. */
+            const send = (text: string): boolean => {
+              if ((controller.desiredSize ?? 0) <= 0) return false;
               toldAt = performance.now();
               controller.enqueue(encoder.encode(text));
+              return true;
             };
             const tell = (state: QueueState): void => {
               const { oldest_age_ms: _, ...moved } = toJson(state) as { oldest_age_ms?: unknown };
               const data = JSON.stringify(moved);
-              if (data !== told) send(`event: queue\ndata: ${JSON.stringify(toJson(state))}\n\n`);
-              else if (performance.now() - toldAt > SILENT_MS_MAX) send(": still here\n\n");
-              told = data;
+              if (data === told) {
+                if (performance.now() - toldAt > SILENT_MS_MAX) send(": still here\n\n");
+              } else if (send(`event: queue\ndata: ${JSON.stringify(toJson(state))}\n\n`)) {
+                told = data;
+              }
             };
             tell(first);
             unfollow = queue.follow(tell);

@@ -21,8 +21,8 @@ export interface TakenPost {
 export interface QueueStore {
   /** Takes up to `limit` posts that are ready, the oldest first. */
   take(limit: number): Promise<TakenPost[]>;
-  /** Moves the end of every lease of this process. */
-  renew(): Promise<void>;
+  /** Moves the end of the posts' leases, as far as this process still holds them. */
+  renew(ids: readonly number[]): Promise<void>;
   /**
    * Counts posts and takes them out of the queue. One that this process holds no longer is left
    * to who does.
@@ -30,8 +30,8 @@ export interface QueueStore {
   finish(worked: readonly CountedPost[]): Promise<void>;
   /** Notes that a post could not be worked: it is tried again after a while, or is dead. */
   fail(id: number, reason: string): Promise<"again" | "dead" | "lost">;
-  /** Hands back what this process has taken: the posts, or all. */
-  release(ids: readonly number[] | "all"): Promise<void>;
+  /** Hands back what this process has taken, the posts or all; they are ready again after a pause. */
+  release(ids: readonly number[] | "all", pauseMs: number): Promise<void>;
 
   state(): Promise<Omit<QueueState, "ratePerS">>;
   dead(after: number, limit: number): Promise<DeadPost[]>;
@@ -110,10 +110,10 @@ export function createQueueStore(dependencies: QueueStoreDependencies): QueueSto
         return contentOf(taken.map(({ id }) => id));
       });
     },
-    renew: () =>
+    renew: (ids) =>
       commit(() => {
         const leased = { ready_at: now() + LEASE_MS };
-        db.update(post_queue).set(leased).where(eq(post_queue.holder, holder)).run();
+        db.update(post_queue).set(leased).where(isOurs(ids)).run();
       }),
     finish: (worked) =>
       commit(() => {
@@ -148,10 +148,13 @@ export function createQueueStore(dependencies: QueueStoreDependencies): QueueSto
           .run();
         return "dead";
       }),
-    release: (ids) =>
+    release: (ids, pauseMs) =>
       commit(() => {
         const which = ids === "all" ? eq(post_queue.holder, holder) : isOurs(ids);
-        db.update(post_queue).set({ holder: null, ready_at: now() }).where(which).run();
+        db.update(post_queue)
+          .set({ holder: null, ready_at: now() + pauseMs })
+          .where(which)
+          .run();
       }),
     state: async () => {
       const { accepted = 0, done = 0, dead = 0 } = db.select().from(post_totals).get() ?? {};

@@ -55,9 +55,17 @@ export function isRefusal(read: NewPost | Refusal): read is Refusal {
 /** Unix milliseconds; NaN when it is no time. What names no zone is in UTC. */
 export function readTime(time: Exclude<Static<typeof postBody>["published_at"], null | undefined>) {
   if (typeof time === "number") return time;
+  if (!isDate(time)) return Number.NaN;
   const isZoned = /^\d{4}-\d{2}-\d{2}$|(?:Z|[+-]\d{2}:?\d{2})$/i.test(time);
   const at = Date.parse(isZoned ? time : `${time.replace(" ", "T")}Z`);
   return at < 0 ? Number.NaN : at;
+}
+
+/** Whether a time begins with a day that there is: parsers take February 30 for March 2. */
+function isDate(time: string): boolean {
+  const [day] = /^\d{4}-\d{2}-\d{2}/.exec(time) ?? [];
+  const at = Date.parse(`${day}T00:00Z`);
+  return day !== undefined && !Number.isNaN(at) && new Date(at).toISOString().startsWith(day);
 }
 
 function invalid(detail: string): Refusal {

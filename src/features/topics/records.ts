@@ -4,8 +4,10 @@ export interface StreamedRecord {
   json: string | null;
 }
 
-/** A longer record is passed over; JSON writes some characters in six bytes. */
-export const RECORD_BYTES_MAX = 1024 * 1024;
+/** A longer record is passed over; JSON may write a character in twelve bytes. */
+export const RECORD_BYTES_MAX = 2 * 1024 * 1024;
+/** What is held for a record at first; it grows with the longest one. */
+const RECORD_BYTES = 4 * 1024;
 
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
@@ -14,6 +16,7 @@ const COMMA = 0x2c;
 const OPENERS = [0x5b, 0x7b];
 const CLOSERS = [0x5d, 0x7d];
 const [ARRAY_OPEN] = OPENERS;
+const [ARRAY_CLOSE] = CLOSERS;
 const SPACES = [0x20, 0x09, 0x0a, 0x0d];
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
@@ -31,16 +34,18 @@ export async function* readRecords(
 ): AsyncGenerator<StreamedRecord, void, undefined> {
   let cutter: Cutter | null = null;
   let skipped = 0;
+  let lines = 0;
   for await (const piece of stream) {
     let at = 0;
     if (cutter === null) {
       // Leading spaces and a byte order mark belong to nothing.
       while (at < piece.length && isLeading(piece[at], skipped)) {
+        if (piece[at] === NEWLINE) lines++;
         at++;
         skipped++;
       }
       if (at === piece.length) continue;
-      cutter = piece[at] === ARRAY_OPEN ? createArrayCutter() : createLineCutter();
+      cutter = piece[at] === ARRAY_OPEN ? createArrayCutter() : createLineCutter(lines);
     }
     yield* cutter.cut(at === 0 ? piece : piece.subarray(at));
   }
@@ -60,29 +65,35 @@ function isSpace(byte: number | undefined): boolean {
   return byte !== undefined && SPACES.includes(byte);
 }
 
-/** Gathers the bytes of one record over several pieces. */
+/** Gathers the bytes of one record over several pieces, however small these are. */
 function createRecord() {
-  let pieces: Uint8Array[] = [];
+  let gathered = Buffer.allocUnsafe(RECORD_BYTES);
   let bytes = 0;
   return {
     /** The piece is copied: whoever gave it may write into it again. */
     add: (piece: Uint8Array): void => {
+      const from = bytes;
       bytes += piece.length;
-      if (bytes <= RECORD_BYTES_MAX) pieces.push(piece.slice());
-      else pieces = [];
+      if (bytes > RECORD_BYTES_MAX) return;
+      if (bytes > gathered.length) {
+        const larger = Buffer.allocUnsafe(Math.max(bytes, 2 * gathered.length));
+        larger.set(gathered.subarray(0, from));
+        gathered = larger;
+      }
+      gathered.set(piece, from);
     },
     take: (): string | null => {
-      const json = bytes > RECORD_BYTES_MAX ? null : Buffer.concat(pieces).toString();
-      pieces = [];
+      const json = bytes > RECORD_BYTES_MAX ? null : gathered.toString("utf8", 0, bytes);
       bytes = 0;
       return json;
     },
   };
 }
 
-function createLineCutter(): Cutter {
+/** `linesBefore`: those that were passed over, being empty. */
+function createLineCutter(linesBefore: number): Cutter {
   const record = createRecord();
-  let line = 0;
+  let line = linesBefore;
   function* finish(): Generator<StreamedRecord> {
     line++;
     const json = record.take();
@@ -147,6 +158,9 @@ function createArrayCutter(): Cutter {
         }
         const isClosing = CLOSERS.includes(byte);
         if (depth === 0 && (byte === COMMA || isClosing)) {
+          if (isClosing && byte !== ARRAY_CLOSE) {
+            throw new BrokenArray(`element ${line + 1} of the array closes what is not open`);
+          }
           record.add(piece.subarray(from, at));
           yield* finish(isClosing);
           if (isClosing) place = "after";

@@ -21,8 +21,8 @@ export interface TopicsQuery {
   /** Null for all of them together. */
   publication: string | null;
   label: EntityLabel | null;
-  /** The folded beginning of a word of the name. */
-  prefix: string | null;
+  /** Folded beginnings of a word of the name, any of which will do; null for every name. */
+  prefixes: readonly { label: EntityLabel; prefix: string }[] | null;
   days: Days;
   sort: "count" | "lift";
   after: TopicPlace | null;
@@ -58,9 +58,8 @@ export interface PublicationSize {
 }
 
 export interface TimelineQuery {
-  key: string;
-  /** Null for the one that most posts give it. */
-  label: EntityLabel | null;
+  /** What it may be; the one that most posts mention is taken. */
+  names: readonly { label: EntityLabel; key: string }[];
   publication: string | null;
   days: Days;
 }
@@ -174,12 +173,11 @@ function allTopicsSql(query: TopicsQuery): SQL {
 }
 
 /** One page of ranked topics `t` with their count `c.count`. */
-function pageSql({ label, prefix, sort, after, limit, hidden }: TopicsQuery, ranked: SQL): SQL {
+function pageSql({ label, prefixes, sort, after, limit, hidden }: TopicsQuery, ranked: SQL): SQL {
   const value = sort === "lift" ? sql`lift` : sql`c.count`;
   const conditions = [
     ...(label === null ? [] : [sql`t.label = ${label}`]),
-    // Words are parted by single spaces.
-    ...(prefix === null ? [] : [sql`instr(' ' || t.key, ${` ${prefix}`}) > 0`]),
+    ...(prefixes === null ? [] : [beginsSql(prefixes)]),
     ...(hidden.length === 0 ? [] : [sql`replace(t.key, ' ', '') NOT IN ${[...hidden]}`]),
     ...(sort === "lift" ? [sql`lift IS NOT NULL`] : []),
     ...(after === null
@@ -193,6 +191,14 @@ function pageSql({ label, prefix, sort, after, limit, hidden }: TopicsQuery, ran
   return sql`SELECT label, key, count, lift, publications, ${SPELLING} AS topic FROM (
       ${ranked} ${where} ORDER BY ${value} DESC, t.key, t.label LIMIT ${limit}
     ) AS t`;
+}
+
+function beginsSql(prefixes: NonNullable<TopicsQuery["prefixes"]>): SQL {
+  const begins = prefixes.map(
+    // Words are parted by single spaces.
+    ({ label, prefix }) => sql`(t.label = ${label} AND instr(' ' || t.key, ${` ${prefix}`}) > 0)`,
+  );
+  return begins.length === 0 ? sql`false` : sql`(${sql.join(begins, sql` OR `)})`;
 }
 
 function isWithin(days: NonNullable<Days>): SQL {
@@ -223,12 +229,14 @@ export function listPublications(
 /** The days on which posts mention a topic, in order. */
 export function findTimeline(
   db: Db,
-  { key, label, publication, days }: TimelineQuery,
+  { names, publication, days }: TimelineQuery,
 ): TopicAnswer<DayCount[]> {
   const publicationId = publication === null ? null : idOf(db, publication);
   if (publicationId === undefined) return { missing: "publication" };
-  const [topic] = db.all<{ id: number }>(sql`SELECT id FROM ${topics} WHERE key = ${key}
-    AND ${label === null ? sql`true` : sql`label = ${label}`} ORDER BY count DESC, label LIMIT 1`);
+  const identities = names.map(({ label, key }) => sql`(${label}, ${key})`);
+  const [topic] = db.all<{ id: number }>(sql`SELECT id FROM ${topics}
+    WHERE (label, key) IN (VALUES ${sql.join(identities, sql`, `)})
+    ORDER BY count DESC, label LIMIT 1`);
   if (topic === undefined) return { missing: "topic" };
   return {
     found: db.all<DayCount>(sql`SELECT day, sum(count) AS count FROM ${topic_days}

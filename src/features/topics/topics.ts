@@ -1,5 +1,5 @@
 import { Problem } from "../../http/problem.ts";
-import type { EntityLabel } from "../../text/entities/labels.ts";
+import { ENTITY_LABELS, type EntityLabel } from "../../text/entities/labels.ts";
 import { foldName } from "../../text/topic-names.ts";
 import { type Topic, dateOf, dayOf } from "./model.ts";
 import { ownNames } from "./own-names.ts";
@@ -60,11 +60,10 @@ const LAST_DAY = 10_000_000;
 export function createTopicsService(reader: TopicReader): TopicsService {
   return {
     topics: async ({ publication, label, q, since, until, sort, after, limit, isOwnShown }) => {
-      const prefix = q === null ? null : foldName(q, label ?? undefined);
       const answer = await reader.topics({
         publication,
         label,
-        prefix: prefix === "" ? null : prefix,
+        prefixes: q === null || q.trim() === "" ? null : prefixesOf(q, label),
         days: readDays(since, until),
         sort,
         after: after === null ? null : readPlace(after),
@@ -81,13 +80,27 @@ export function createTopicsService(reader: TopicReader): TopicsService {
     },
     publications: async (after, limit) => present(await reader.publications({ after, limit })),
     timeline: async ({ topic, label, publication, since, until }) => {
-      const key = foldName(topic, label ?? undefined);
-      if (key === "") throw new Problem("invalid", "topic must hold a name");
+      const names = labelsOf(label).map((each) => ({ label: each, key: foldName(topic, each) }));
+      if (names.every(({ key }) => key === "")) {
+        throw new Problem("invalid", "topic must hold a name");
+      }
       const days = readDays(since, until);
-      const answer = await reader.timeline({ key, label, publication, days });
+      const answer = await reader.timeline({ names, publication, days });
       return present(answer).map(({ day, count }) => ({ day: dateOf(day), count }));
     },
   };
+}
+
+function labelsOf(label: EntityLabel | null): readonly EntityLabel[] {
+  return label === null ? ENTITY_LABELS : [label];
+}
+
+/** A name folds in its own way under each label: United States is US as a place, and no person. */
+function prefixesOf(q: string, label: EntityLabel | null): NonNullable<TopicsQuery["prefixes"]> {
+  return labelsOf(label).flatMap((each) => {
+    const prefixes = new Set([foldName(q), foldName(q, each)]);
+    return [...prefixes].flatMap((prefix) => (prefix === "" ? [] : [{ label: each, prefix }]));
+  });
 }
 
 function present<Found>(answer: TopicAnswer<Found>): Found {

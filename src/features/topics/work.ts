@@ -29,41 +29,55 @@ const BATCHES_A_THREAD = 2;
 const COUNTED_POSTS = 50;
 /** How soon posts are found that another process took in, or whose pause or lease is over. */
 const LOOK_EVERY_MS = 500;
+/** Threads that have too much to do already are left alone for so long. */
+const FULL_PAUSE_MS = 500;
 const REASON_CHARACTERS_MAX = 200;
 
 export function startPostWork({ store, findTopics, threads, log }: PostWorkDependencies): PostWork {
   const batches = new Set<Promise<void>>();
+  /** Posts that are being worked. */
+  const held = new Set<number>();
   let taking: Promise<void> | null = null;
   let isEnded = false;
   let isAwake = false;
 
+  /** Null when it could not be worked; the queue knows by then. */
   const workOne = async (post: TakenPost): Promise<CountedPost | null> => {
     const { id, publicationId, day, content } = post;
     try {
       return { id, publicationId, day, topics: await findTopics(content) };
     } catch (error) {
-      if (error instanceof PoolFull || error instanceof PoolClosed) {
-        await store.release([id]);
-        return null;
-      }
-      const reason = error instanceof Error ? error.message : String(error);
-      const outcome = await store.fail(id, reason.slice(0, REASON_CHARACTERS_MAX));
-      log.warn({ post: id, outcome }, "a post could not be worked");
+      await putBack(id, error);
       return null;
     }
   };
 
+  const putBack = async (id: number, error: unknown): Promise<void> => {
+    if (error instanceof PoolClosed) return store.release([id], 0);
+    if (error instanceof PoolFull) return store.release([id], FULL_PAUSE_MS);
+    const reason = error instanceof Error ? error.message : String(error);
+    const outcome = await store.fail(id, reason.slice(0, REASON_CHARACTERS_MAX));
+    log.warn({ post: id, outcome }, "a post could not be worked");
+  };
+
   const workBatch = async (taken: readonly TakenPost[]): Promise<void> => {
+    for (const { id } of taken) held.add(id);
+    // One that cannot even be put back must not keep the others from being counted.
+    const worked = await Promise.allSettled(taken.map(workOne));
+    const failed = worked.find((outcome) => outcome.status === "rejected");
+    const done = worked.flatMap((outcome) =>
+      outcome.status === "fulfilled" && outcome.value !== null ? [outcome.value] : [],
+    );
     try {
-      const worked = await Promise.all(taken.map(workOne));
-      const done = worked.filter((post) => post !== null);
       for (let from = 0; from < done.length; from += COUNTED_POSTS) {
         await store.finish(done.slice(from, from + COUNTED_POSTS));
       }
+      if (failed !== undefined) throw failed.reason;
     } catch (error) {
-      // Their lease ends, and they are taken again.
+      // They are held no longer: their lease ends, and they are taken again.
       log.error(errorFields(error), "posts could not be counted");
     }
+    for (const { id } of taken) held.delete(id);
   };
 
   /** Takes posts as long as there are any and the threads have room. */
@@ -97,7 +111,7 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
 
   const renew = async (): Promise<void> => {
     try {
-      if (batches.size > 0) await store.renew();
+      if (held.size > 0) await store.renew([...held]);
     } catch (error) {
       log.error(errorFields(error), "posts that are worked could not be held");
     }
@@ -116,7 +130,7 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
       await Promise.race([Promise.all(batches), Bun.sleep(withinMs)]);
       clearInterval(renewing);
       try {
-        await store.release("all");
+        await store.release("all", 0);
       } catch (error) {
         log.error(errorFields(error), "posts could not be handed back; their lease will end");
       }
