@@ -1,4 +1,6 @@
 import { Elysia } from "elysia";
+import { answerSchema } from "./features/assistant/model.ts";
+import { type AssistantRoutesDependencies, assistantRoutes } from "./features/assistant/routes.ts";
 import { chatFrames } from "./features/chat/model.ts";
 import { type ChatRoutesDependencies, chatRoutes } from "./features/chat/routes.ts";
 import {
@@ -24,6 +26,7 @@ import { home } from "./http/home.ts";
 import { bodyLimit } from "./http/limits.ts";
 import { type OriginDependencies, originCheck } from "./http/origin.ts";
 import { problemSchema } from "./http/problem.ts";
+import { securityHeaders } from "./http/security-headers.ts";
 import type { Log } from "./platform/log.ts";
 import { commonFrames } from "./realtime/frames.ts";
 import page from "./web/index.html" with { type: "text" };
@@ -41,6 +44,7 @@ export interface ApiDependencies {
   transcription: Omit<TranscriptionRoutesDependencies, "guard">;
   files: Omit<FileRoutesDependencies, "guard" | "log">;
   topics: Omit<TopicsRoutesDependencies, "guard">;
+  assistant: Omit<AssistantRoutesDependencies, "guard" | "log">;
 }
 
 /** Every route of the server in one Elysia. */
@@ -53,16 +57,19 @@ export function createApi({ log, version, identify, ...parts }: ApiDependencies)
     .use(transcriptionRoutes({ guard: signedIn, ...parts.transcription }))
     .use(fileRoutes({ guard: signedIn, log, ...parts.files }))
     .use(chatRoutes({ guard: signedIn, ...parts.chat }))
-    .use(topicsRoutes({ guard: signedIn, ...parts.topics }));
+    .use(topicsRoutes({ guard: signedIn, ...parts.topics }))
+    .use(assistantRoutes({ guard: signedIn, log, ...parts.assistant }));
   const schemas = {
     Problem: problemSchema,
     Transcription: transcriptionSchema,
     Post: postBody,
+    Answer: answerSchema,
     ...chatFrames,
     ...transcriptionFrames,
     ...commonFrames,
   };
   return new Elysia({ normalize: false })
+    .use(securityHeaders())
     .use(originCheck(parts.origin))
     .use(bodyLimit({ [FILES_PATH]: UPLOAD_BODY_BYTES_MAX, [BULK_PATH]: BULK_BODY_BYTES_MAX }))
     .use(routes)

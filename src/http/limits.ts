@@ -4,6 +4,11 @@ import { Problem } from "./problem.ts";
 /** The largest body; one that says it is larger is refused before it is read, others on the way. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
+/** A body may keep us waiting so long, and a second more for every so many bytes. */
+const BODY_WAIT_MS = 30_000;
+const BODY_BYTES_A_SECOND_MIN = 1_024;
+const REQUEST_TIMEOUT = 408;
+
 const JSON_TYPE = "application/json";
 
 /**
@@ -27,17 +32,50 @@ export function bodyLimit(largerAt: Readonly<Record<string, number>> = {}) {
     });
 }
 
-/** The bytes of a body as they come. Throws `too_large` when there are more than `bytesMax`. */
+/**
+ * The bytes of a body as they come. Throws `too_large` when there are more than `bytesMax`, and
+ * `invalid` (408) when they come so slowly that they are only sent to hold the connection.
+ */
 export async function* limitedBody(
   request: Request,
   bytesMax: number,
+  waitMs = BODY_WAIT_MS,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (request.body === null) return;
+  const reader = request.body.getReader();
   let bytes = 0;
-  for await (const piece of request.body) {
-    bytes += piece.length;
-    if (bytes > bytesMax) throw tooLarge(bytesMax);
-    yield piece;
+  let waitedMs = 0;
+  try {
+    for (;;) {
+      const allowedMs = waitMs + (bytes * 1_000) / BODY_BYTES_A_SECOND_MIN - waitedMs;
+      // What we take to use a piece is not the sender's time.
+      const askedAt = performance.now();
+      const read = await within(reader.read(), allowedMs);
+      waitedMs += performance.now() - askedAt;
+      if (read === null) {
+        throw new Problem("invalid", "The body comes too slowly", { status: REQUEST_TIMEOUT });
+      }
+      if (read.done) return;
+      bytes += read.value.length;
+      if (bytes > bytesMax) throw tooLarge(bytesMax);
+      yield read.value;
+    }
+  } finally {
+    // Whoever stops reading wants no more of it; that the sender has gone is no news here.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** What a promise gives, or null when that takes longer. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, ms), null);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
