@@ -87,6 +87,16 @@ describe("train", () => {
     expect(readdirSync(folder).filter((name) => name.endsWith(".part"))).toEqual([]);
   });
 
+  test("takes texts without labels, plain or in posts", () => {
+    const texts = ["Tom Hill is now in Lima again", '{"content":"Now Tom Hill is in Oslo too"}'];
+    writeFileSync(join(folder, "texts.jsonl"), texts.join("\n"));
+    const arg = ["train", "./set.jsonl", "--epochs", "2", "--out", "./three.zst", "--unlabelled"];
+    expect(run([...arg, "./texts.jsonl"]).code).toBe(0);
+    expect(run([...arg, "./absent.jsonl"]).code).toBe(1);
+    const { out } = run(["tag", "--test", "./set.jsonl", "--model", "./three.zst"]);
+    expect(JSON.parse(out)).toMatchObject({ f1: 100 });
+  });
+
   test("names bad lines with their numbers", () => {
     const { code, err } = run(["train", "./bad.jsonl", "--out", "./no.zst"]);
     expect(code).toBe(1);

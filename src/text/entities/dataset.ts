@@ -49,6 +49,24 @@ function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
+/**
+ * Makes one token of a lone "@" and the name after it, which is no entity: so it is in what people
+ * type, and as a name of a person it would teach that whatever stands after an "@" is one. Places
+ * ("@ Starbucks, London") stay.
+ */
+export function joinMentions({ tokens, tags }: LabelledSentence): LabelledSentence {
+  const joined: { tokens: string[]; tags: string[] } = { tokens: [], tags: [] };
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at] ?? "";
+    const isMention =
+      token === "@" && /^\w/u.test(tokens[at + 1] ?? "") && tags[at + 1]?.endsWith("LOC") !== true;
+    joined.tokens.push(isMention ? `@${tokens[at + 1] ?? ""}` : token);
+    joined.tags.push(isMention ? "O" : (tags[at] ?? "O"));
+    if (isMention) at++;
+  }
+  return joined;
+}
+
 /** Of every ten blocks of this many consecutive sentences the last is kept for trying out. */
 const BLOCK_SENTENCES = 50;
 const BLOCKS = 10;

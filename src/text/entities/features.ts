@@ -1,11 +1,12 @@
 import { hashJoint } from "./hash.ts";
+import { MATCH_LAST, NAME_KINDS } from "./names.ts";
 import { CASE_LOWER, CASE_NONE, CASE_UPPER, type Word } from "./word.ts";
 
 /** A token has no more features that join two or more words than this. */
-export const JOINT_FEATURES_MAX = 40;
+export const JOINT_FEATURES_MAX = 48;
 
 /** Whether a sentence's capitals tell anything. */
-export const MODE_MIXED = 0;
+const MODE_MIXED = 0;
 const MODE_LOWER = 1;
 const MODE_UPPER = 2;
 const MODE_TITLE = 3;
@@ -35,13 +36,14 @@ export function modeOf(words: readonly Word[], first: number, count: number): nu
 
 /**
  * Writes the features that join words around `at` into `out` and returns how many there are.
- * `words` is padded with two edges on both sides.
+ * `words` is padded with two edges on both sides, `matches` says what `matchNames` found.
  */
 export function joinFeatures(
   words: readonly Word[],
   at: number,
   first: number,
   mode: number,
+  matches: Uint16Array,
   out: Int32Array,
 ): number {
   const word = words[at] as Word;
@@ -89,5 +91,33 @@ export function joinFeatures(
     out[count++] = hashJoint(126, word.casing * 8 + word.prior, mode, 0);
     out[count++] = hashJoint(127, cluster, word.prior, 0);
   }
-  return count;
+  return count + joinNames(matches, at, word, leftLower, mode, out, count);
+}
+
+/** Writes the features of names of several words from `from` on and returns how many there are. */
+function joinNames(
+  matches: Uint16Array,
+  at: number,
+  { casing, shape }: Word,
+  leftLower: number,
+  mode: number,
+  out: Int32Array,
+  from: number,
+): number {
+  const before = matches[at - 1] as number;
+  const match = matches[at] as number;
+  const after = matches[at + 1] as number;
+  let count = from;
+  if (match !== 0) {
+    out[count++] = hashJoint(130, match, casing, 0);
+    out[count++] = hashJoint(131, match, leftLower, 0);
+    out[count++] = hashJoint(132, match, mode, 0);
+    const place = match >> NAME_KINDS;
+    for (let bit = 0; bit < NAME_KINDS; bit++) {
+      if (((match >> bit) & 1) === 1) out[count++] = hashJoint(133, bit * 4 + place, casing, 0);
+    }
+  }
+  if (before >= MATCH_LAST) out[count++] = hashJoint(134, before, shape, 0);
+  if (after !== 0) out[count++] = hashJoint(135, after, shape, 0);
+  return count - from;
 }

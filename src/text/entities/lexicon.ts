@@ -1,5 +1,6 @@
 import { hashText } from "./hash.ts";
 import { createReader, createWriter } from "./model-bytes.ts";
+import { type NameTable, createNameTable, readNames, writeNames } from "./names.ts";
 
 /** What is known of words beyond the labelled sentences: their cluster and the lists they are in. */
 export interface Lexicon {
@@ -8,6 +9,7 @@ export interface Lexicon {
   /** The sorted hashes of words and their entries, as they are stored. */
   keys: Uint32Array;
   entries: Uint32Array;
+  names: NameTable;
 }
 
 export const NO_ENTRY = -1;
@@ -34,10 +36,11 @@ function keyOf(word: string): number {
 }
 
 /** Opens a lexicon over sorted keys and their entries, which are not copied. */
-export function openLexicon(keys: Uint32Array, entries: Uint32Array): Lexicon {
+export function openLexicon(keys: Uint32Array, entries: Uint32Array, names: NameTable): Lexicon {
   return {
     keys,
     entries,
+    names,
     find(word) {
       const key = keyOf(word);
       let [low, high] = [0, keys.length];
@@ -51,24 +54,29 @@ export function openLexicon(keys: Uint32Array, entries: Uint32Array): Lexicon {
   };
 }
 
-/** Makes a lexicon of words in lower case. */
-export function createLexicon(words: ReadonlyMap<string, number>): Lexicon {
+/** Makes a lexicon of words in lower case and names, words of a name with a space between. */
+export function createLexicon(
+  words: ReadonlyMap<string, number>,
+  names: ReadonlyMap<string, number> = new Map(),
+): Lexicon {
   const sorted = [...words].map(([word, entry]) => [keyOf(word), entry] as const);
   sorted.sort(([one], [other]) => one - other);
   const unique = sorted.filter(([key], at) => at === 0 || key !== sorted[at - 1]?.[0]);
   return openLexicon(
     Uint32Array.from(unique, ([key]) => key),
     Uint32Array.from(unique, ([, entry]) => entry),
+    createNameTable(names),
   );
 }
 
 const COMPRESSION_LEVEL = 19;
 
 /** Writes a lexicon's file. @public */
-export function writeLexicon({ keys, entries }: Lexicon): Uint8Array {
+export function writeLexicon({ keys, entries, names }: Lexicon): Uint8Array {
   const writer = createWriter();
   writer.ascending(keys);
   writer.planes(entries);
+  writeNames(writer, names);
   return Bun.zstdCompressSync(writer.done(), { level: COMPRESSION_LEVEL });
 }
 
@@ -76,5 +84,6 @@ export function writeLexicon({ keys, entries }: Lexicon): Uint8Array {
 export function readLexicon(file: Uint8Array): Lexicon {
   const reader = createReader(Bun.zstdDecompressSync(file));
   const keys = reader.ascending(2 ** 32);
-  return openLexicon(keys, reader.planes(keys.length));
+  const entries = reader.planes(keys.length);
+  return openLexicon(keys, entries, readNames(reader));
 }

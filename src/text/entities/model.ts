@@ -1,6 +1,7 @@
 import { TAGS } from "./labels.ts";
 import { type Lexicon, openLexicon } from "./lexicon.ts";
 import { createReader, createWriter } from "./model-bytes.ts";
+import { openNames, readNames, writeNames } from "./names.ts";
 import type { Weights } from "./training.ts";
 
 /**
@@ -13,6 +14,7 @@ export interface SharedModel {
   /** What one step of the table's numbers is worth. */
   scale: number;
   lexiconCount: number;
+  nameCount: number;
 }
 
 /** Views into a model's memory. */
@@ -43,7 +45,7 @@ const TABLE_BITS_MAX = 22;
 /** Unpacked files beyond this are refused. */
 const FILE_BYTES_MAX = 64 * 2 ** 20;
 
-const MAGIC = 0x31_47_54_45;
+const MAGIC = 0x32_47_54_45;
 const COMPRESSION_LEVEL = 19;
 const LEVEL_MAX = 127;
 const WIDTH = TAGS.length;
@@ -51,32 +53,45 @@ const PAIRS = (WIDTH + 1) * WIDTH;
 
 /** Opens the views of a model that another thread has shared. */
 export function openModel(shared: SharedModel): Model {
-  const { memory, tableBits, scale, lexiconCount } = shared;
+  const { memory, tableBits, scale, lexiconCount, nameCount } = shared;
   const keysAt = PAIRS * 4;
   const entriesAt = keysAt + lexiconCount * 4;
+  const namesAt = entriesAt + lexiconCount * 4;
+  const kindsAt = namesAt + nameCount * 4;
   return {
     pairs: new Float32Array(memory, 0, PAIRS),
     lexicon: openLexicon(
       new Uint32Array(memory, keysAt, lexiconCount),
       new Uint32Array(memory, entriesAt, lexiconCount),
+      openNames(
+        new Uint32Array(memory, namesAt, nameCount),
+        new Uint8Array(memory, kindsAt, nameCount),
+      ),
     ),
-    table: new Int16Array(memory, tableAt(lexiconCount), STRIDE << tableBits),
+    table: new Int16Array(memory, tableAt(lexiconCount, nameCount), STRIDE << tableBits),
     scale,
     shared,
   };
 }
 
 /** Where the table begins: on a row's boundary. */
-function tableAt(lexiconCount: number): number {
-  return Math.ceil((PAIRS * 4 + lexiconCount * 8) / 64) * 64;
+function tableAt(lexiconCount: number, nameCount: number): number {
+  return Math.ceil((PAIRS * 4 + lexiconCount * 8 + nameCount * 5) / 64) * 64;
 }
 
 function createModel(tableBits: number, scale: number, lexicon: Lexicon): Model {
   const lexiconCount = lexicon.keys.length;
-  const memory = new SharedArrayBuffer(tableAt(lexiconCount) + ((STRIDE * 2) << tableBits));
-  const model = openModel({ memory, tableBits, scale, lexiconCount });
+  const nameCount = lexicon.names.keys.length;
+  const memory = new SharedArrayBuffer(
+    tableAt(lexiconCount, nameCount) + ((STRIDE * 2) << tableBits),
+  );
+  const shared = { memory, tableBits, scale, lexiconCount, nameCount };
+  const model = openModel(shared);
   model.lexicon.keys.set(lexicon.keys);
   model.lexicon.entries.set(lexicon.entries);
+  model.lexicon.names.keys.set(lexicon.names.keys);
+  model.lexicon.names.kinds.set(lexicon.names.kinds);
+  model.lexicon.names.starts.set(lexicon.names.starts);
   return model;
 }
 
@@ -125,6 +140,7 @@ export function writeModel({ table, pairs, lexicon, scale, shared }: Model): Uin
   for (const pair of pairs) writer.float32(pair);
   writer.ascending(lexicon.keys);
   writer.planes(lexicon.entries);
+  writeNames(writer, lexicon.names);
   writer.ascending(Uint32Array.from(rows));
   for (let tag = 0; tag < WIDTH; tag++) {
     writer.bytes(Uint8Array.from(rows, (row) => levelOf(table[row * STRIDE + tag] ?? 0) & 255));
@@ -146,7 +162,7 @@ export function readModel(file: Uint8Array): Model {
     const pairs = Float32Array.from({ length: PAIRS }, () => reader.float32());
     const keys = reader.ascending(2 ** 32);
     const entries = reader.planes(keys.length);
-    const model = createModel(tableBits, scale, openLexicon(keys, entries));
+    const model = createModel(tableBits, scale, openLexicon(keys, entries, readNames(reader)));
     model.pairs.set(pairs);
     const rows = reader.ascending(1 << tableBits);
     for (let tag = 0; tag < WIDTH; tag++) {

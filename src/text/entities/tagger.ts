@@ -1,5 +1,6 @@
 import { JOINT_FEATURES_MAX, joinFeatures, modeOf } from "./features.ts";
 import { type Span, TAGS, TAGS_OPENING, spansOfTags } from "./labels.ts";
+import { matchNames } from "./names.ts";
 import { type Model, STRIDE, type SharedModel, openModel, readModel } from "./model.ts";
 import { createLattice, decode } from "./viterbi.ts";
 import { PLACES, PLACE_OWN, type Word, createEdge, describeWord } from "./word.ts";
@@ -59,6 +60,7 @@ export function createTagger(model: Model): Tagger {
   const kept = new Map<string, KnownWord>();
   const sums = new Float32Array((WORDS_KEPT_MAX + TOKENS_MAX + 2) * PLACES.length * WIDTH);
   const joint = new Int32Array(JOINT_FEATURES_MAX);
+  const matches = new Uint16Array(TOKENS_MAX + 4);
   let sumsUsed = 0;
 
   /** Adds up the rows of features; unrolled over the seven tags, which is where the time goes. */
@@ -135,10 +137,11 @@ export function createTagger(model: Model): Tagger {
     words[count + 2] = edges[1];
     words[count + 3] = edges[1];
     const mode = modeOf(words, 2, count);
+    matchNames(words, 2, count, lexicon.names, matches);
     field.fill(0, 0, (count + 2 * FIELD_MARGIN) * WIDTH);
     for (let at = 0; at < count + 4; at++) addSums((words[at] as KnownWord).sums, at);
     for (let at = 0; at < count; at++) {
-      const joined = joinFeatures(words, at + 2, 2, mode, joint);
+      const joined = joinFeatures(words, at + 2, 2, mode, matches, joint);
       addRows(joint, joined, field, (at + FIELD_MARGIN) * WIDTH);
     }
     decode(lattice, count, pairs);

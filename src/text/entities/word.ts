@@ -1,5 +1,7 @@
+import { bareOf, foldDigits, hashFolded, isPlainLetter } from "./folding.ts";
 import { extendHash, finish, hashPair, hashText } from "./hash.ts";
 import { type Lexicon, NO_ENTRY, clusterOf, namesOf } from "./lexicon.ts";
+import { NAME_KINDS, doesContinue, findName, kindsOf } from "./names.ts";
 
 /** How a word is written; worth more than any other single thing when case can be trusted. */
 export const CASE_NONE = 0;
@@ -23,6 +25,10 @@ export interface Word {
   names: number;
   /** How often unlabelled texts write it with a capital: 0 unknown, 1 never … 4 always. */
   prior: number;
+  /** A bit for every kind of name that the word is by itself. */
+  kinds: number;
+  /** Whether names of several words begin with it. */
+  opensName: boolean;
   /** Whether an entity may begin with it: it has a letter or a digit. */
   mayOpen: boolean;
   /** Features of the word as such, then as the first and second neighbour on the left and right. */
@@ -43,7 +49,6 @@ const WORD_CHARS_MAX = 48;
 const AFFIX_CHARS_MAX = 5;
 const SHAPE_CHARS_MAX = 10;
 
-const AROUND = /^[^\p{L}\p{N}]+|[^\p{L}\p{M}\p{N}]+$/gu;
 const ADDRESS = /^(?:https?:|www\.)|^[^@\s]+@[^@\s]+\.[a-z]+$|\.(?:com|org|net|co\.uk)\//iu;
 
 // Kinds of features; each is a seed of its own.
@@ -67,7 +72,13 @@ const [
 export function createEdge(isBefore: boolean): Word {
   const hash = hashText(isBefore ? "<before>" : "<after>", 1);
   const traits = { lower: hash, shape: hash, casing: CASE_NONE, cluster: 0, clusterCoarse: 0 };
-  return finishWord({ ...traits, names: 0, prior: 0, mayOpen: false }, [], 0, hash, false);
+  return finishWord(
+    { ...traits, names: 0, prior: 0, kinds: 0, opensName: false, mayOpen: false },
+    [],
+    0,
+    hash,
+    false,
+  );
 }
 
 /** Describes one token. */
@@ -86,6 +97,8 @@ export function describeWord(token: string, lexicon: Lexicon): Word {
     own.push(hashPair(Math.min(folded.length, 12), LENGTH));
     own.push(hashText(foldDigits(whole), WHOLE));
   }
+  const lower = hashFolded(folded);
+  const name = special === null ? findName(lexicon.names, lower) : 0;
   const suffix = folded.length > 3 ? hashText(folded.slice(-3), GRAM) : 0;
   let marks = 0;
   if (bare.length < whole.length) {
@@ -95,13 +108,15 @@ export function describeWord(token: string, lexicon: Lexicon): Word {
   }
   return finishWord(
     {
-      lower: hashText(folded, LOWER),
+      lower,
       shape: hashText(special ?? shapeOf(whole, true), SHAPE),
       casing: special === null ? casingOf(bare) : CASE_NONE,
       cluster,
       clusterCoarse: cluster >> 4,
       names: namesOf(entry) & 0xffff,
       prior: namesOf(entry) >>> 16,
+      kinds: kindsOf(name),
+      opensName: doesContinue(name),
       mayOpen: special === null && isWordy(bare),
     },
     own,
@@ -118,25 +133,8 @@ function specialOf(token: string): string | null {
   return ADDRESS.test(token) ? "<address>" : null;
 }
 
-/** The token without marks around it; as it is when it is nothing but marks. */
-function bareOf(token: string): string {
-  if (isPlainLetter(token.charCodeAt(0)) && isPlainLetter(token.charCodeAt(token.length - 1))) {
-    return token;
-  }
-  const bare = token.replace(AROUND, "");
-  return bare === "" ? token : bare;
-}
-
-function isPlainLetter(code: number): boolean {
-  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90);
-}
-
 function isWordy(bare: string): boolean {
   return isPlainLetter(bare.charCodeAt(0)) || /[\p{L}\p{N}]/u.test(bare);
-}
-
-function foldDigits(text: string): string {
-  return /\p{Nd}/u.test(text) ? text.replace(/\p{Nd}/gu, "0") : text;
 }
 
 /** Adds hashes of what the word begins and ends with. */
@@ -179,6 +177,10 @@ function finishWord(
       if (((traits.names >> bit) & 1) === 1) add(hashPair(bit, traits.casing), NAME);
     }
     if (traits.names !== 0) add(hashPair(traits.names, traits.casing), NAME + 30);
+    for (let bit = 0; bit < NAME_KINDS; bit++) {
+      if (((traits.kinds >> bit) & 1) === 1) add(hashPair(bit, traits.casing), NAME + 31);
+    }
+    if (traits.kinds !== 0) add(hashPair(traits.kinds, traits.casing), NAME + 32);
     return Int32Array.from(found);
   });
   return { ...traits, ids };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseDataset, splitDataset } from "../../../src/text/entities/dataset.ts";
+import { joinMentions, parseDataset, splitDataset } from "../../../src/text/entities/dataset.ts";
 import { evaluateTagger } from "../../../src/text/entities/evaluation.ts";
 import { createLexicon } from "../../../src/text/entities/lexicon.ts";
 import {
@@ -12,6 +12,7 @@ import {
 } from "../../../src/text/entities/model.ts";
 import { readShippedModel } from "../../../src/text/entities/shipped.ts";
 import { createTagger, loadTagger, shareTagger } from "../../../src/text/entities/tagger.ts";
+import { teachWeights } from "../../../src/text/entities/teaching.ts";
 import { trainingOptionsFor } from "../../../src/text/entities/training-options.ts";
 import { type LabelledSentence, trainWeights } from "../../../src/text/entities/training.ts";
 
@@ -45,6 +46,28 @@ test("training repeats bit by bit and learns", () => {
   for (const lower of [false, true]) {
     expect(evaluateTagger(() => tagger, made(20, 3), { lower }).f1).toBeGreaterThan(90);
   }
+});
+
+test("texts without labels teach too, and repeat bit by bit", () => {
+  const texts = made(40, 7).map(({ tokens }) => tokens.join(" "));
+  const teach = (some: string[]): Buffer =>
+    Buffer.from(
+      writeModel(quantiseWeights(teachWeights(made(60, 0), some, lexicon, options), lexicon)),
+    );
+  const once = teach(texts);
+  expect(once.equals(teach(texts))).toBe(true);
+  expect(once.equals(teach([]))).toBe(false);
+  const tagger = loadTagger(once);
+  expect(evaluateTagger(() => tagger, made(20, 3), { lower: true }).f1).toBeGreaterThan(90);
+});
+
+test("what stands after an @ is a mention and no entity, unless it is a place", () => {
+  expect(
+    joinMentions({
+      tokens: ["@", "bob", ":", "@", "Rome", "@"],
+      tags: ["B-PER", "B-PER", "O", "O", "B-LOC", "O"],
+    }),
+  ).toEqual({ tokens: ["@bob", ":", "@", "Rome", "@"], tags: ["O", "O", "O", "B-LOC", "O"] });
 });
 
 test("what is no model is refused", async () => {
@@ -88,7 +111,9 @@ test("an @ is never an entity", async () => {
 
 describe.skipIf(!hasSets)(`on sentences kept back${hasSets ? "" : " (needs ../shared)"}`, () => {
   const dev = (name: string): LabelledSentence[] =>
-    splitDataset(parseDataset(readFileSync(join(SETS, `${name}.jsonl`), "utf8")).sentences).dev;
+    splitDataset(
+      parseDataset(readFileSync(join(SETS, `${name}.jsonl`), "utf8")).sentences.map(joinMentions),
+    ).dev;
 
   test.each([
     ["wikigold", "en", 62, 55],

@@ -6,7 +6,8 @@ import {
   spansOfTags,
   tagsOfSpans,
 } from "../../../src/text/entities/labels.ts";
-import { createRandom } from "../../../src/text/entities/training.ts";
+import { createMarginals } from "../../../src/text/entities/marginals.ts";
+import { createRandom } from "../../../src/text/entities/random.ts";
 import { createLattice, decode } from "../../../src/text/entities/viterbi.ts";
 
 const WIDTH = TAGS.length;
@@ -40,6 +41,45 @@ test("decoding finds what trying every way finds", () => {
     const wanted = bestByHand(lattice.scores, count, pairs);
     decode(lattice, count, pairs);
     expect([...lattice.tags]).toEqual(wanted);
+  }
+});
+
+test("marginals are the shares of all ways that use a tag or a pair", () => {
+  const random = createRandom(6);
+  for (let round = 0; round < 20; round++) {
+    const count = 1 + Math.floor(random() * 4);
+    const scores = Float32Array.from({ length: count * WIDTH }, () => random() * 4 - 2);
+    const pairs = Float32Array.from({ length: (WIDTH + 1) * WIDTH }, () => random() * 4 - 2);
+    const tagSums = new Float64Array(count * WIDTH);
+    const pairSums = new Float64Array(pairs.length);
+    let all = 0;
+    const go = (tags: number[], score: number): void => {
+      if (tags.length === count) {
+        const weight = Math.exp(score);
+        all += weight;
+        for (const [at, tag] of tags.entries()) {
+          const pair = (tags[at - 1] ?? WIDTH) * WIDTH + tag;
+          tagSums[at * WIDTH + tag] = (tagSums[at * WIDTH + tag] ?? 0) + weight;
+          pairSums[pair] = (pairSums[pair] ?? 0) + weight;
+        }
+        return;
+      }
+      const before = tags.at(-1) ?? WIDTH;
+      for (let tag = 0; tag < WIDTH; tag++) {
+        if (TAGS_BEFORE[tag]?.includes(before) !== true) continue;
+        const own = scores[tags.length * WIDTH + tag] ?? 0;
+        go([...tags, tag], score + own + (pairs[before * WIDTH + tag] ?? 0));
+      }
+    };
+    go([], 0);
+    const marginals = createMarginals(count);
+    marginals.compute(scores, count, pairs);
+    for (const [at, sum] of tagSums.entries()) {
+      expect(marginals.tags[at]).toBeCloseTo(sum / all, 6);
+    }
+    for (const [at, sum] of pairSums.entries()) {
+      expect(marginals.pairs[at]).toBeCloseTo(sum / all, 6);
+    }
   }
 });
 
