@@ -1,0 +1,80 @@
+import { type Log, errorFields } from "../../platform/log.ts";
+import type { Cache, Claim } from "./cache.ts";
+
+export interface FallbackCacheDependencies {
+  /** The one that may be away. */
+  shared: Cache;
+  /** The one that is always there. */
+  own: Cache;
+  log: Log;
+}
+
+/** A shared cache that takes longer counts as away: a look-up must not hang on what makes it quick. */
+const SHARED_MS_MAX = 500;
+/** One that took too long is not even asked for this long. */
+const REST_MS = 1_000;
+
+class TookTooLong extends Error {
+  override name = "TookTooLong";
+}
+
+/**
+ * The shared cache as long as it answers, else this process's own, which is told everything too. No
+ * call ever fails: without the shared one, each process asks for itself.
+ */
+export function createFallbackCache({ shared, own, log }: FallbackCacheDependencies): Cache {
+  let isLost = false;
+  let restsUntil = 0;
+
+  /** Null when there is no answer. */
+  const attempt = async <T>(work: () => Promise<T>): Promise<{ value: T } | null> => {
+    if (performance.now() < restsUntil) return null;
+    try {
+      const value = await inTime(work());
+      isLost = false;
+      return { value };
+    } catch (error) {
+      if (error instanceof TookTooLong) restsUntil = performance.now() + REST_MS;
+      // One line for a loss, not one for each look-up.
+      if (!isLost)
+        log.warn(errorFields(error), "the shared cache is away; each process has its own");
+      isLost = true;
+      return null;
+    }
+  };
+
+  const guarded = (claim: Claim): Claim => ({
+    release: async () => {
+      await attempt(claim.release);
+    },
+  });
+
+  return {
+    get: async (keys) => {
+      const found = await attempt(() => shared.get(keys));
+      if (found?.value.every((value) => value !== null) === true) return found.value;
+      // What the shared one lost may still be here.
+      const known = await own.get(keys);
+      return keys.map((_, at) => found?.value[at] ?? known[at] ?? null);
+    },
+    put: async (key, value, ageMs) => {
+      await own.put(key, value, ageMs);
+      await attempt(() => shared.put(key, value, ageMs));
+    },
+    claim: async (key, ageMs) => {
+      const claimed = await attempt(() => shared.claim(key, ageMs));
+      if (claimed === null) return own.claim(key, ageMs);
+      return claimed.value === null ? null : guarded(claimed.value);
+    },
+  };
+}
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new TookTooLong("no answer in time")), SHARED_MS_MAX);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,56 @@
+import type { Log } from "../../platform/log.ts";
+import type { RedisClient } from "../../platform/redis.ts";
+import { createFallbackCache } from "./cache.fallback.ts";
+import { createRedisCache } from "./cache.redis.ts";
+import { createMemoryCache } from "./cache.ts";
+import { createGate } from "./gate.ts";
+import type { Source } from "./model.ts";
+import { createPauses } from "./pauses.ts";
+import { resolveHost } from "./resolving.ts";
+import type { LookupRoutesDependencies } from "./routes.ts";
+import { createLookupService } from "./service.ts";
+import { createUpstream } from "./upstream.ts";
+
+/** Public APIs, asked through a cache. */
+export interface LookupFeature {
+  routes: Omit<LookupRoutesDependencies, "guard">;
+  /** Ends the calls that are under way. */
+  close(): void;
+}
+
+export interface LookupFeatureDependencies {
+  /** By name, as `readSources` reads them. */
+  sources: ReadonlyMap<string, Source>;
+  /** Joins several processes; null when there is only this one. */
+  redis: RedisClient | null;
+  newId(): string;
+  now(): number;
+  log: Log;
+}
+
+/** Past it the answers that nobody asked for the longest are forgotten. */
+const MEMORY_BYTES_MAX = 64 * 1024 * 1024;
+/** Calls at once to all sources; more wait, and those that wait too long or are too many are refused. */
+const CALLS_MAX = 32;
+const WAITING_MAX = 1_000;
+const WAIT_MS_MAX = 5_000;
+
+export function createLookupFeature(dependencies: LookupFeatureDependencies): LookupFeature {
+  const { sources, redis, newId, now, log } = dependencies;
+  const own = createMemoryCache({ bytesMax: MEMORY_BYTES_MAX, now });
+  const cache =
+    redis === null
+      ? own
+      : createFallbackCache({ shared: createRedisCache({ redis, newId }), own, log });
+  const lookup = createLookupService({
+    sources,
+    cache,
+    upstream: createUpstream({ resolve: resolveHost }),
+    gate: createGate({ callsMax: CALLS_MAX, waitingMax: WAITING_MAX, waitMs: WAIT_MS_MAX }),
+    pauses: createPauses(now),
+    gateMs: WAIT_MS_MAX,
+    now,
+    log,
+  });
+  return { routes: { lookup, sources }, close: lookup.close };
+}

@@ -1,0 +1,160 @@
+import { Problem } from "../../http/problem.ts";
+import { type Log, errorFields } from "../../platform/log.ts";
+import type { Cache, Claim } from "./cache.ts";
+import { decodeKept, encodeKept, keyOf } from "./entries.ts";
+import type { Gate } from "./gate.ts";
+import { type Answer, type Kept, type Source, SourceFailed } from "./model.ts";
+import type { Pauses } from "./pauses.ts";
+import { addressOf } from "./question.ts";
+import type { Upstream } from "./upstream.ts";
+
+export interface LookupService {
+  /**
+   * What a source says to a question, from the cache where it can. `asked` is the caller's query.
+   * Rejects with `not_found` for an unknown source, `invalid`, `upstream_failed` or `queue_full`.
+   */
+  look(name: string, asked: URLSearchParams): Promise<Answer>;
+  /** Ends the calls that are under way. */
+  close(): void;
+}
+
+export interface LookupServiceDependencies {
+  sources: ReadonlyMap<string, Source>;
+  cache: Cache;
+  upstream: Upstream;
+  gate: Gate;
+  pauses: Pauses;
+  /** How long a call may wait at the gate. */
+  gateMs: number;
+  now(): number;
+  log: Log;
+}
+
+/** One question to one source. */
+interface Question {
+  source: Source;
+  url: URL;
+  key: string;
+}
+
+/** How often it is looked whether another process has the answer by now. */
+const LOOK_EVERY_MS = 50;
+/** What a claim outlives its call by, for the cache's own way. */
+const CLAIM_SPARE_MS = 2_000;
+const RETRY_MS = 1_000;
+
+export function createLookupService(dependencies: LookupServiceDependencies): LookupService {
+  const { sources, cache, upstream, gate, pauses, gateMs, now, log } = dependencies;
+  /** Questions that are being answered: whoever asks the same meanwhile gets the same answer. */
+  const flights = new Map<string, Promise<Answer>>();
+  const leaving = new AbortController();
+
+  const look = (name: string, asked: URLSearchParams): Promise<Answer> => {
+    const source = sources.get(name);
+    if (source === undefined) throw new Problem("not_found", "There is no source of that name");
+    const url = addressOf(source, asked);
+    const question = { source, url, key: keyOf(source, url) };
+    const running = flights.get(question.key);
+    if (running !== undefined) return running;
+    const flight = answer(question).finally(() => flights.delete(question.key));
+    flights.set(question.key, flight);
+    return flight;
+  };
+
+  const answer = async (question: Question): Promise<Answer> => {
+    const { source, key } = question;
+    const claimMs = gateMs + source.timeoutMs + CLAIM_SPARE_MS;
+    const endAt = now() + claimMs;
+    for (;;) {
+      const { kept, failure } = await read(question);
+      if (kept !== null && isFresh(source, kept)) return answered("HIT", kept);
+      if (failure !== null) return standIn(question, kept, failure);
+      if (pauses.leftMs(source) > 0) return standIn(question, kept, "is left alone for a while");
+      const claim = await cache.claim(`${key}:claim`, claimMs);
+      if (claim !== null) return underClaim(question, claim);
+      if (now() >= endAt) return standIn(question, kept, "took too long");
+      await Bun.sleep(LOOK_EVERY_MS);
+    }
+  };
+
+  const underClaim = async (question: Question, claim: Claim): Promise<Answer> => {
+    try {
+      // Between the look and the claim another process may have been told.
+      const { kept, failure } = await read(question);
+      if (kept !== null && isFresh(question.source, kept)) return answered("HIT", kept);
+      if (failure !== null) return standIn(question, kept, failure);
+      return await ask(question, kept);
+    } finally {
+      await claim.release();
+    }
+  };
+
+  const ask = async (question: Question, older: Kept | null): Promise<Answer> => {
+    const { source, url, key } = question;
+    try {
+      const leave = await gate.enter(source);
+      try {
+        const said = await upstream.ask(source, url, leaving.signal);
+        const kept = { ...said, at: now() };
+        pauses.answered(source);
+        await cache.put(key, encodeKept(kept), keptMs(source, kept));
+        return answered("MISS", kept);
+      } finally {
+        leave();
+      }
+    } catch (error) {
+      if (leaving.signal.aborted) {
+        throw new Problem("draining", "The server is stopping", { retryAfterMs: RETRY_MS });
+      }
+      if (!(error instanceof SourceFailed)) {
+        const stale = error instanceof Problem ? staleOf(source, older) : null;
+        if (stale !== null) return stale;
+        throw error;
+      }
+      pauses.failed(source, error);
+      const cause = error.cause === undefined ? {} : errorFields(error.cause);
+      log.warn({ source: source.name, reason: error.message, ...cause }, "a public source failed");
+      await cache.put(`${key}:failed`, new TextEncoder().encode(error.message), source.failedMs);
+      return standIn(question, older, error.message);
+    }
+  };
+
+  const read = async ({
+    key,
+  }: Question): Promise<{ kept: Kept | null; failure: string | null }> => {
+    const [bytes = null, failed = null] = await cache.get([key, `${key}:failed`]);
+    return {
+      kept: bytes === null ? null : decodeKept(bytes),
+      failure: failed === null ? null : new TextDecoder().decode(failed),
+    };
+  };
+
+  const answered = (cache: Answer["cache"], kept: Kept): Answer => ({
+    cache,
+    // Another process's clock may be ahead.
+    ageMs: Math.max(0, now() - kept.at),
+    kept,
+  });
+
+  /** What there is when the source gives no answer. Throws when there is nothing. */
+  const standIn = ({ source }: Question, kept: Kept | null, reason: string): Answer => {
+    const stale = staleOf(source, kept);
+    if (stale !== null) return stale;
+    throw new Problem("upstream_failed", `${source.name} ${reason}`, {
+      retryAfterMs: Math.max(RETRY_MS, source.failedMs, pauses.leftMs(source)),
+    });
+  };
+
+  const staleOf = (source: Source, kept: Kept | null): Answer | null =>
+    kept !== null && now() - kept.at < keptMs(source, kept) ? answered("STALE", kept) : null;
+
+  const isFresh = (source: Source, { kind, at }: Kept): boolean =>
+    now() - at < (kind === "found" ? source.ttlMs : source.missingMs);
+
+  return { look, close: () => leaving.abort() };
+}
+
+/** How long an answer is kept. That there is none never stands in for anything. */
+function keptMs({ ttlMs, staleMs, missingMs }: Source, { kind }: Kept): number {
+  return kind === "found" ? ttlMs + staleMs : missingMs;
+}
