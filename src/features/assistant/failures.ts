@@ -1,0 +1,94 @@
+import { APIConnectionError, APIError } from "openai";
+import { Problem } from "../../http/problem.ts";
+import { AnswerUnusable } from "./answers.ts";
+
+/** Why the service gave no answer, and whether asking again may help. */
+export interface Failure {
+  problem: Problem;
+  isPassing: boolean;
+}
+
+/** Whoever is over a limit and was not told for how long. */
+const RATE_LIMITED_MS = 10_000;
+/** Nobody is told to wait longer. */
+const RETRY_AFTER_MS_MAX = 24 * 3_600_000;
+
+/**
+ * What a caller may know of a failure: nothing of keys, addresses and the service's own words.
+ * `isModelNamed` says whether the caller named the model; one that is not there is its mistake then.
+ */
+export function failureOf(error: unknown, isModelNamed: boolean): Failure {
+  if (error instanceof Problem) return { problem: error, isPassing: false };
+  if (error instanceof APIConnectionError && !(error.cause instanceof AnswerUnusable)) {
+    return { problem: unavailable("cannot be reached"), isPassing: true };
+  }
+  if (!(error instanceof APIError) || error.status === undefined) {
+    // Connections break with a code of the system, as in ECONNRESET.
+    const isBroken = !(error instanceof APIError) && error instanceof Error && "code" in error;
+    return isBroken
+      ? { problem: brokenOff(), isPassing: true }
+      : { problem: unavailable("gave no usable answer"), isPassing: false };
+  }
+  const status = Number(error.status);
+  const headers: unknown = error.headers;
+  const waitMs = headers instanceof Headers ? retryAfterMs(headers) : null;
+  switch (status) {
+    case 401:
+      return { problem: unavailable("refused the key (401)"), isPassing: false };
+    case 403:
+      return { problem: unavailable("does not allow this (403)"), isPassing: false };
+    case 404: {
+      const blamed = isModelNamed ? refused : unavailable;
+      return { problem: blamed("has no such model or address (404)"), isPassing: false };
+    }
+    case 429:
+      return { problem: overLimit(waitMs), isPassing: true };
+    default:
+  }
+  if (status === 408 || status >= 500) {
+    return { problem: unavailable(`failed (${status})`, waitMs), isPassing: true };
+  }
+  if (status < 400) {
+    return { problem: unavailable(`is not at this address (${status})`), isPassing: false };
+  }
+  return { problem: refused(`refused the request (${status})`), isPassing: false };
+}
+
+/** The answer was not there in time. */
+export function late(ms: number): Problem {
+  return unavailable(`did not answer in ${Math.max(0.1, Math.round(ms / 100) / 10)} s`);
+}
+
+/** The connection ended before the answer did. */
+export function brokenOff(): Problem {
+  return unavailable("broke off in the middle of its answer");
+}
+
+function unavailable(what: string, retryAfterMs: number | null = null): Problem {
+  const extras = retryAfterMs === null ? {} : { retryAfterMs };
+  return new Problem("llm_unavailable", `The language model's service ${what}`, extras);
+}
+
+/** What is wrong with is the request: its model, its length. */
+function refused(what: string): Problem {
+  return new Problem("invalid", `The language model's service ${what}`);
+}
+
+function overLimit(waitMs: number | null): Problem {
+  return new Problem("llm_rate_limited", "The language model's service is over its limit (429)", {
+    retryAfterMs: waitMs ?? RATE_LIMITED_MS,
+  });
+}
+
+/** RFC 9110, 10.2.3: seconds or a date; OpenAI says it in milliseconds as well. Null for neither. */
+function retryAfterMs(headers: Headers): number | null {
+  const exact = headers.get("retry-after-ms");
+  const value = headers.get("retry-after");
+  const isNumber = (text: string): boolean => /^\s*\d+(\.\d+)?\s*$/.test(text);
+  let ms = NaN;
+  if (exact !== null && isNumber(exact)) ms = Number(exact);
+  else if (value !== null)
+    ms = isNumber(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  if (Number.isNaN(ms)) return null;
+  return Math.min(RETRY_AFTER_MS_MAX, Math.max(0, Math.round(ms)));
+}
