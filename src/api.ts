@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import { answerSchema } from "./features/assistant/model.ts";
 import { type AssistantRoutesDependencies, assistantRoutes } from "./features/assistant/routes.ts";
+import { type AccountRoutesDependencies, accountRoutes } from "./features/accounts/routes.ts";
 import { chatFrames } from "./features/chat/model.ts";
 import { type ChatRoutesDependencies, chatRoutes } from "./features/chat/routes.ts";
 import {
@@ -9,6 +10,7 @@ import {
   fileRoutes,
   openAiMembers,
 } from "./features/transcription/file-routes.ts";
+import { type LookupRoutesDependencies, lookupRoutes } from "./features/lookup/routes.ts";
 import { postBody } from "./features/topics/model.ts";
 import { BULK_BODY_BYTES_MAX, BULK_PATH } from "./features/topics/post-routes.ts";
 import { type TopicsRoutesDependencies, topicsRoutes } from "./features/topics/routes.ts";
@@ -40,10 +42,12 @@ export interface ApiDependencies {
   identify: Identify;
   origin: OriginDependencies;
   health: HealthDependencies;
+  accounts: Omit<AccountRoutesDependencies, "guard">;
   chat: Omit<ChatRoutesDependencies, "guard">;
   transcription: Omit<TranscriptionRoutesDependencies, "guard">;
   files: Omit<FileRoutesDependencies, "guard" | "log">;
   topics: Omit<TopicsRoutesDependencies, "guard">;
+  lookup: Omit<LookupRoutesDependencies, "guard">;
   assistant: Omit<AssistantRoutesDependencies, "guard" | "log">;
 }
 
@@ -54,10 +58,12 @@ export function createApi({ log, version, identify, ...parts }: ApiDependencies)
     .use(errorAnswers(log, openAiMembers))
     .use(home(text))
     .use(health(parts.health))
+    .use(accountRoutes({ guard: signedIn, ...parts.accounts }))
     .use(transcriptionRoutes({ guard: signedIn, ...parts.transcription }))
     .use(fileRoutes({ guard: signedIn, log, ...parts.files }))
     .use(chatRoutes({ guard: signedIn, ...parts.chat }))
     .use(topicsRoutes({ guard: signedIn, ...parts.topics }))
+    .use(lookupRoutes({ guard: signedIn, ...parts.lookup }))
     .use(assistantRoutes({ guard: signedIn, log, ...parts.assistant }));
   const schemas = {
     Problem: problemSchema,

@@ -1,6 +1,12 @@
 import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { type Api, createApi } from "./api.ts";
 import type { Config } from "./config.ts";
+import { createCleanup } from "./features/assistant/cleanup.ts";
+import { QUESTIONS, createAssistantFeature } from "./features/assistant/feature.ts";
+import { Inference } from "./features/assistant/inference.ts";
+import { roomReader, transcriptionReader } from "./features/assistant/said.ts";
+import { createAccountsFeature, createHolders } from "./features/accounts/feature.ts";
+import { createMessageBelongings } from "./features/chat/belongings.store.ts";
 import { EARSHOT, earshotEncoding } from "./features/chat/dialects/earshot.ts";
 import type { ChatLive, ChatMessage } from "./features/chat/model.ts";
 import { createRoomsService } from "./features/chat/rooms.ts";
@@ -11,11 +17,15 @@ import {
   KEPT_MESSAGES_BYTES_MAX,
   KEPT_MESSAGES_MS,
 } from "./features/transcription/kept-messages.ts";
+import { createLookupFeature } from "./features/lookup/feature.ts";
+import { readSources } from "./features/lookup/source-file.ts";
 import { createTopicsFeature } from "./features/topics/feature.ts";
 import { roomSource, transcriptionSource } from "./features/topics/said.ts";
 import { LANGUAGES } from "./features/transcription/model.ts";
 import { createTranscriptionFeature } from "./features/transcription/feature.ts";
 import { UPLOAD_BODY_BYTES_MAX } from "./features/transcription/uploads.ts";
+import { createRedisAttempts } from "./http/attempts.redis.ts";
+import { type Allowance, type Attempts, UNCOUNTED, createMemoryAttempts } from "./http/attempts.ts";
 import { createIdentify } from "./http/guard.ts";
 import { createKeyStore } from "./http/keys.store.ts";
 import { createKeys } from "./http/keys.ts";
@@ -81,6 +91,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     }
   };
 
+  // Before anything is opened: a file that is wrong stops the start.
+  const publicSources = await readSources(config.publicSources);
   try {
     const database = openDatabase(config.databasePath);
     stops.push(() => database.close());
@@ -133,7 +145,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     stops.push(() => recognition?.close());
 
     const secret = await installationSecret(database, () => randomBytes(32).toString("base64url"));
-    const tokens = createTokens(config.jwtSecret ?? secret, now);
+    const tokens = createTokens(config.jwtSecret ?? secret, now, createHolders(database, now));
     const keys = createKeys({ store: createKeyStore(database), configured: config.apiKeys, now });
     const gateway = createGateway({
       tokens,
@@ -178,13 +190,22 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       log: log.part("chat"),
     });
 
+    const inference = new Inference(
+      config.openAi === null ? null : { ...config.openAi, model: config.llmModel },
+    );
+    const cleanup = createCleanup({
+      inference,
+      process: texts.process,
+      now,
+      log: log.part("assistant"),
+    });
     const transcription = createTranscriptionFeature({
       database,
       databasePath: config.databasePath,
       bus,
       kept,
       recognition,
-      processText: texts.process,
+      processText: config.llmCleanup ? cleanup : texts.process,
       captions: {
         interim: chat.caption,
         final: async (caller, room, clientId, text) => {
@@ -201,6 +222,14 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       log: log.part("transcription"),
     });
     stops.push(() => transcription.close());
+
+    const assistant = createAssistantFeature({
+      inference,
+      readTranscription: transcriptionReader(transcription.routes.service),
+      readRoom: roomReader({ checkExists: rooms.checkExists, history: chat.history }),
+      quota: config.rateLimits ? createRateLimit(QUESTIONS, now) : UNLIMITED,
+      log: log.part("assistant"),
+    });
 
     const { topicsFrom } = config;
     const isTranscribedCounted = topicsFrom.includes("transcriptions");
@@ -227,6 +256,37 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     });
     stops.push(() => topics.close(config.shutdownTimeoutMs / 4));
 
+    const lookup = createLookupFeature({
+      sources: publicSources,
+      redis,
+      newId,
+      now,
+      log: log.part("lookup"),
+    });
+    stops.push(lookup.close);
+
+    const count = (name: string, allowance: Allowance): Attempts => {
+      if (!config.rateLimits) return UNCOUNTED;
+      const here = createMemoryAttempts(allowance, now);
+      if (redis === null) return here;
+      return createRedisAttempts({ redis, name, allowance, meanwhile: here });
+    };
+    const accounts = createAccountsFeature({
+      database,
+      bus,
+      gateway,
+      sign: tokens.sign,
+      isRegistrationOpen: config.isRegistrationOpen,
+      count,
+      belongings: {
+        transcriptions: transcription.belongings,
+        messages: createMessageBelongings(database),
+      },
+      now,
+      log: log.part("accounts"),
+    });
+    stops.push(accounts.close);
+
     const guestId = (): number => randomInt(GUEST_ID_MIN, GUEST_ID_MAX);
     const api = createApi({
       log: log.part("http"),
@@ -245,10 +305,13 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         },
         draining: () => isDraining,
       },
+      accounts: { ...accounts.routes, keys },
       chat: { gateway, service: chat, rooms, fanout },
       transcription: { gateway, ...transcription.routes },
       files: transcription.files,
       topics: topics.routes,
+      lookup: lookup.routes,
+      assistant: assistant.routes,
     });
     api.listen({
       hostname: config.host,
@@ -264,6 +327,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     stops.push(async () => {
       isDraining = true;
       topics.closeEvents();
+      inference.close();
       const stopped = server.stop();
       await gateway.stop(config.shutdownTimeoutMs / 3);
       await Promise.race([stopped, Bun.sleep(REQUESTS_MS)]);

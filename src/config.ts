@@ -12,6 +12,8 @@ export interface Config {
   redisUrl: string | null;
   auth: "open" | "required";
   jwtSecret: string | null;
+  /** Whether people may make accounts themselves. */
+  isRegistrationOpen: boolean;
   /** Keys for programs, next to those in the database. */
   apiKeys: string[];
   /** Origins such as `https://example.org`, next to the server's own. */
@@ -27,6 +29,10 @@ export interface Config {
   modelsMirror: string | null;
   /** An OpenAI-compatible service; null when none was given. */
   openAi: { baseUrl: string | null; apiKey: string | null; speechModel: string } | null;
+  /** Which language model of that service is asked when nobody names one. */
+  llmModel: string | null;
+  /** Whether it puts processed texts right. */
+  llmCleanup: boolean;
   textWorkers: number;
   presenceLeaseMs: number;
   rateLimits: boolean;
@@ -36,6 +42,8 @@ export interface Config {
   topicsFrom: TopicSource[];
   /** Posts that may wait to be worked. */
   queuedPostsMax: number;
+  /** The file of cached public APIs; null for the built-in few. */
+  publicSources: string | null;
   /** Settings of later versions that were given and have no effect in this one. */
   unused: string[];
 }
@@ -61,15 +69,7 @@ const TOPIC_SOURCES = ["posts", "rooms", "transcriptions"] as const;
 export type TopicSource = (typeof TOPIC_SOURCES)[number];
 
 /** Known to the contract, not served by this version; given all the same, they are named at start. */
-const LATER_SETTINGS = [
-  "REGISTRATION",
-  "TRUSTED_PROXIES",
-  "BASE_PATH",
-  "LLM_MODEL",
-  "LLM_CLEANUP",
-  "PUBLIC_SOURCES",
-  "RETENTION_DAYS",
-];
+const LATER_SETTINGS = ["TRUSTED_PROXIES", "BASE_PATH", "RETENTION_DAYS"];
 
 /** Reads and checks every setting. Throws `ConfigError` for the first one that is wrong. */
 export function readConfig(env: Environment): Config {
@@ -99,6 +99,7 @@ export function readConfig(env: Environment): Config {
     redisUrl: redisUrl(env),
     auth,
     jwtSecret,
+    isRegistrationOpen: choice(env, "REGISTRATION", ["open", "closed"], "open") === "open",
     apiKeys: apiKeys(env),
     corsOrigins: origins(env),
     speechEngine: choice(
@@ -111,6 +112,8 @@ export function readConfig(env: Environment): Config {
     modelsDir: text(env, "MODELS_DIR") ?? "./models",
     modelsMirror: httpAddress(env, "MODELS_MIRROR"),
     openAi: openAi(env),
+    llmModel: text(env, "LLM_MODEL"),
+    llmCleanup: llmCleanup(env),
     speechWorkers: whole(env, "SPEECH_WORKERS", Math.max(1, cpus().length), 1, WORKERS_MAX),
     speechParkMs: whole(env, "SPEECH_PARK_MS", 60_000, 100, TIMEOUT_MS_MAX),
     textWorkers: whole(env, "TEXT_WORKERS", Math.max(1, cpus().length >> 1), 1, WORKERS_MAX),
@@ -125,6 +128,7 @@ export function readConfig(env: Environment): Config {
     shutdownTimeoutMs: whole(env, "SHUTDOWN_TIMEOUT_MS", 10_000, 100, TIMEOUT_MS_MAX),
     topicsFrom: list(env, "TOPICS_FROM", TOPIC_SOURCES, ["posts"]),
     queuedPostsMax: whole(env, "QUEUED_POSTS_MAX", 1_000_000, 1, QUEUED_POSTS_MAX),
+    publicSources: text(env, "PUBLIC_SOURCES"),
     unused: LATER_SETTINGS.filter((name) => text(env, name) !== null),
   };
 }
@@ -243,6 +247,14 @@ function openAi(env: Environment): Config["openAi"] {
   const apiKey = text(env, "OPENAI_API_KEY");
   if (baseUrl === null && apiKey === null) return null;
   return { baseUrl, apiKey, speechModel: text(env, "SPEECH_OPENAI_MODEL") ?? "whisper-1" };
+}
+
+function llmCleanup(env: Environment): boolean {
+  const isOn = choice(env, "LLM_CLEANUP", ["on", "off"], "off") === "on";
+  if (isOn && (openAi(env) === null || text(env, "LLM_MODEL") === null)) {
+    throw new ConfigError("LLM_CLEANUP=on needs LLM_MODEL, and OPENAI_BASE_URL or OPENAI_API_KEY");
+  }
+  return isOn;
 }
 
 function origins(env: Environment): string[] {

@@ -5,6 +5,7 @@ import { simulate } from "./cli/simulate.ts";
 import { tag } from "./cli/tag.ts";
 import { train } from "./cli/train.ts";
 import { transcribe } from "./cli/transcribe.ts";
+import { users } from "./cli/users.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `Earshot ${VERSION}: rooms, captions and topics for groups that talk
@@ -17,8 +18,10 @@ usage: earshot COMMAND
                         --language en|hi|auto       (auto)
   models list [--json] | pull NAME | rm NAME
                       speech models: what there is, get one, remove one
-  keys create NAME | list [--json] | revoke ID|NAME…
-                      API keys for programs that send posts
+  users add NAME [--admin] | passwd NAME | list [--json]
+                      accounts; the password is asked for, or read from standard input
+  keys create NAME [--scopes posts,audio] | list [--json] | revoke ID|NAME…
+                      API keys for programs that send posts or have files transcribed
 
   train FILE… --out MODEL [--language en|hi] [--epochs N]
                       the finder of people, places and organisations, from labelled JSONL
@@ -40,6 +43,7 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   serve,
   transcribe,
   models,
+  users,
   keys,
   train,
   tag,

@@ -266,10 +266,14 @@ export const api_keys = sqliteTable("api_keys", {
   hash: text().notNull().unique(),
   /** The key's first characters, by which people tell it from others. */
   hint: text().notNull(),
+  /** What it opens. */
+  scopes: text({ mode: "json" }).$type<StoredScope[]>().notNull().default(["posts", "audio"]),
   created_at: integer().notNull(),
   used_at: integer(),
   revoked_at: integer(),
 });
+
+export type StoredScope = "posts" | "audio";
 
 /** Where posts come from. Rooms and transcriptions that are counted are publications as well. */
 export const publications = sqliteTable("publications", {
@@ -408,4 +412,57 @@ export const publication_days = sqliteTable(
     posts: integer().notNull(),
   },
   (table) => [primaryKey({ columns: [table.publication_id, table.day] })],
+);
+
+/**
+ * Who may sign in. A closed account keeps nothing but its number, which is never given again. Numbers
+ * start above those that people state for themselves where nobody has to sign in (see its migration).
+ */
+export const users = sqliteTable(
+  "users",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    /** As it was given; null once the account is closed, and so the others. */
+    name: text(),
+    /** The folded name: two accounts never share one. */
+    name_key: text().unique(),
+    /** argon2id with its salt and cost, in the PHC format. */
+    password_hash: text(),
+    role: text({ enum: ["user", "admin"] }).notNull(),
+    created_at: integer().notNull(),
+    closed_at: integer(),
+    /** When everything that was the account's was gone as well. */
+    erased_at: integer(),
+  },
+  (table) => [
+    index("users_leaving")
+      .on(table.closed_at)
+      .where(sql`${table.closed_at} IS NOT NULL AND ${table.erased_at} IS NULL`),
+  ],
+);
+
+/** Where accounts are signed in. What ends one deletes its row. */
+export const auth_sessions = sqliteTable(
+  "auth_sessions",
+  {
+    /** Stands in access tokens; never used again. */
+    id: integer().primaryKey({ autoIncrement: true }),
+    user_id: integer()
+      .notNull()
+      .references((): AnySQLiteColumn => users.id, { onDelete: "cascade" }),
+    /** SHA-256, hexadecimal, of what all refresh tokens of the session have in common. */
+    family_hash: text().notNull().unique(),
+    /** The same of what only its latest one has. */
+    token_hash: text().notNull(),
+    created_at: integer().notNull(),
+    /** When it was last refreshed. */
+    used_at: integer().notNull(),
+    expires_at: integer().notNull(),
+    /** What the client called itself. */
+    user_agent: text().notNull(),
+  },
+  (table) => [
+    index("auth_sessions_user").on(table.user_id),
+    index("auth_sessions_age").on(table.expires_at),
+  ],
 );

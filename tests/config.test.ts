@@ -30,6 +30,8 @@ describe("the settings", () => {
       apiKeys: [],
       corsOrigins: [],
       speechEngine: "auto",
+      llmModel: null,
+      llmCleanup: false,
       presenceLeaseMs: 15_000,
       logLevel: "info",
       shutdownTimeoutMs: 10_000,
@@ -165,6 +167,17 @@ describe("the settings", () => {
     }
   });
 
+  test("refuse to clean up by a language model that is not there", () => {
+    const on: Environment = { LLM_CLEANUP: "on" };
+    const model: Environment = { LLM_MODEL: "small" };
+    const service: Environment = { OPENAI_BASE_URL: "http://127.0.0.1:8080/v1" };
+    for (const env of [on, { ...on, ...model }, { ...on, ...service }]) {
+      expect(refusalOf(env)).toMatch(/LLM_CLEANUP.*LLM_MODEL.*OPENAI_BASE_URL/);
+    }
+    expect(readConfig({ ...on, ...model, ...service })).toMatchObject({ llmCleanup: true });
+    expect(refusalOf({ LLM_CLEANUP: "yes" })).toContain("LLM_CLEANUP");
+  });
+
   test("refuse to require accounts without a secret to sign with", () => {
     expect(refusalOf({ AUTH: "required" })).toMatch(/AUTH.*JWT_SECRET/);
   });
@@ -176,8 +189,8 @@ describe("the settings", () => {
   });
 
   test("of later versions are listed, so that they can be named at the start", () => {
-    const env = { LLM_MODEL: "m", RETENTION_DAYS: "30", OTHER: "x" };
-    expect(readConfig(env).unused.sort()).toEqual(["LLM_MODEL", "RETENTION_DAYS"]);
+    const env = { BASE_PATH: "/earshot", RETENTION_DAYS: "30", OTHER: "x" };
+    expect(readConfig(env).unused.sort()).toEqual(["BASE_PATH", "RETENTION_DAYS"]);
   });
 });
 

@@ -1,93 +1,71 @@
 import { parseArgs } from "node:util";
-import { type Config, readConfig } from "../config.ts";
-import { type KeptKey, createKeyStore } from "../http/keys.store.ts";
+import { KEY_SCOPES, type KeptKey, type KeyScope, createKeyStore } from "../http/keys.store.ts";
 import { type Keys, createKeys } from "../http/keys.ts";
 import { Problem } from "../http/problem.ts";
-import { WritesFull, isLocked } from "../platform/commit.ts";
-import { type Database, openDatabase } from "../platform/database.ts";
+import { inColumns, minuteOf } from "./columns.ts";
+import { readCommand, unlessRefused, withDatabase } from "./command.ts";
 
-const USAGE = "usage: earshot keys create NAME | list [--json] | revoke ID|NAME…";
+const USAGE =
+  "usage: earshot keys create NAME [--scopes posts,audio] | list [--json] | revoke ID|NAME…";
 
 /**
  * Makes, lists and revokes API keys in the database of `DATABASE_URL`; a server that runs on it goes
  * by what it finds there from the next request on.
  */
 export async function keys(args: string[]): Promise<number> {
-  let config;
-  let parsed;
-  try {
-    config = readConfig(process.env);
-    parsed = parseArgs({
+  const read = readCommand(() =>
+    parseArgs({
       args,
       allowPositionals: true,
-      options: { json: { type: "boolean", default: false } },
-    });
-  } catch (error) {
-    // A setting or an argument that cannot be used; either says so in one line.
-    console.error(error instanceof Error ? error.message : error);
-    return 2;
-  }
-  const command = commandOf(parsed.positionals, parsed.values.json);
+      options: { json: { type: "boolean", default: false }, scopes: { type: "string" } },
+    }),
+  );
+  if (read === null) return 2;
+  const { positionals, values } = read.parsed;
+  const command = commandOf(positionals, values.json, values.scopes);
   if (command === null) {
     console.error(USAGE);
     return 2;
   }
-  if (config.databasePath === ":memory:") {
-    console.error("DATABASE_URL names a database in memory, which no other process can see");
-    return 2;
-  }
-  return withKeys(config, command);
+  return withDatabase(read.config, (database) =>
+    command(createKeys({ store: createKeyStore(database), configured: [], now: Date.now })),
+  );
 }
 
 type Command = (keys: Keys) => Promise<number>;
 
 /** Null for wrong usage. */
-function commandOf([verb, ...names]: string[], isJson: boolean): Command | null {
+function commandOf(
+  [verb, ...names]: string[],
+  isJson: boolean,
+  scopesText: string | undefined,
+): Command | null {
   const [name] = names;
+  if (verb === "create" && name !== undefined && names.length === 1 && !isJson) {
+    const scopes = scopesOf(scopesText ?? KEY_SCOPES.join());
+    return scopes === null ? null : (held) => create(held, name, scopes);
+  }
+  if (scopesText !== undefined) return null;
   if (verb === "list" && name === undefined) return (held) => list(held, isJson);
-  if (name === undefined || isJson) return null;
-  if (verb === "create" && names.length === 1) return (held) => create(held, name);
-  if (verb === "revoke") return (held) => revoke(held, names);
+  if (verb === "revoke" && name !== undefined && !isJson) return (held) => revoke(held, names);
   return null;
 }
 
-async function withKeys({ databasePath }: Config, command: Command): Promise<number> {
-  let database: Database;
-  try {
-    database = openDatabase(databasePath);
-  } catch (error) {
-    if (!isExpected(error)) throw error;
-    console.error(`cannot open ${databasePath}: ${error.message}`);
-    return 1;
-  }
-  try {
-    const store = createKeyStore(database);
-    return await command(createKeys({ store, configured: [], now: Date.now }));
-  } catch (error) {
-    if (!isExpected(error)) throw error;
-    console.error(
-      isLocked(error) || error instanceof WritesFull
-        ? "the database is busy; try again"
-        : `cannot use ${databasePath}: ${error.message}`,
-    );
-    return 1;
-  } finally {
-    await database.close();
-  }
+/** Null unless all of them are scopes. */
+function scopesOf(text: string): KeyScope[] | null {
+  const parts = text.split(",").map((part) => part.trim());
+  const scopes = KEY_SCOPES.filter((scope) => parts.includes(scope));
+  return parts.every((part) => KEY_SCOPES.some((scope) => scope === part)) ? scopes : null;
 }
 
 /** The key alone goes to standard output, so that a script can take it from there. */
-async function create(held: Keys, name: string): Promise<number> {
-  try {
-    const { key, kept } = await held.create(name);
+function create(held: Keys, name: string, scopes: readonly KeyScope[]): Promise<number> {
+  return unlessRefused(async () => {
+    const { key, kept } = await held.create(name, scopes);
     console.log(key);
     console.error(`created key ${kept.id}, ${kept.name}; it is shown only this once`);
     return 0;
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    console.error(error.message);
-    return error.code === "invalid" ? 2 : 1;
-  }
+  });
 }
 
 async function list(held: Keys, isJson: boolean): Promise<number> {
@@ -117,41 +95,21 @@ async function revoke(held: Keys, idsOrNames: readonly string[]): Promise<number
 }
 
 /** Times are Unix milliseconds, as everywhere in the API. */
-function asJson({ id, name, hint, createdAt, usedAt, revokedAt }: KeptKey) {
-  return { id, name, hint, created_at: createdAt, used_at: usedAt, revoked_at: revokedAt };
+function asJson({ id, name, hint, scopes, createdAt, usedAt, revokedAt }: KeptKey) {
+  return { id, name, hint, scopes, created_at: createdAt, used_at: usedAt, revoked_at: revokedAt };
 }
 
-/** The keys for people, in columns; times are UTC. */
+/** The keys for people; times are UTC. */
 function asTable(all: readonly KeptKey[]): string {
   if (all.length === 0) return "there are no keys; earshot keys create NAME makes one";
-  const rows = all.map(({ id, name, hint, createdAt, usedAt, revokedAt }) => [
+  const rows = all.map(({ id, name, hint, scopes, createdAt, usedAt, revokedAt }) => [
     String(id),
     name,
     `${hint}…`,
+    scopes.join(),
     minuteOf(createdAt),
     usedAt === null ? "never" : minuteOf(usedAt),
     revokedAt === null ? "" : minuteOf(revokedAt),
   ]);
-  const table = [["ID", "NAME", "KEY", "CREATED", "LAST USED", "REVOKED"], ...rows];
-  const widths = table[0]?.map((_, column) =>
-    Math.max(...table.map((row) => Bun.stringWidth(row[column] ?? ""))),
-  );
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) => cell + " ".repeat((widths?.[column] ?? 0) - Bun.stringWidth(cell)))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
-}
-
-/** Such as `2026-02-03 04:05Z`. */
-function minuteOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 16).replace("T", " ").concat("Z");
-}
-
-/** What went wrong outside: the disk, its rights, other processes. */
-function isExpected(error: unknown): error is Error {
-  return error instanceof WritesFull || (error instanceof Error && "code" in error);
+  return inColumns([["ID", "NAME", "KEY", "SCOPES", "CREATED", "LAST USED", "REVOKED"], ...rows]);
 }

@@ -43,6 +43,10 @@ export async function serve(args: string[]): Promise<number> {
   try {
     app = await startApp(config, log);
   } catch (error) {
+    if (error instanceof ConfigError) {
+      console.error(error.message);
+      return 2;
+    }
     main.error(errorFields(error), "the server could not start");
     console.error(
       `earshot could not start: ${error instanceof Error ? error.message : String(error)}`,

@@ -22,6 +22,8 @@ export interface Identity {
   caller: Caller;
   /** Unix milliseconds; null when it does not expire. */
   expiresAt: number | null;
+  /** The session of an account that it belongs to, and ends with. */
+  sessionId?: number;
 }
 
 /** Whether the caller may read and write what belongs to `userId`. */

@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import { firstCharacters } from "./characters.ts";
 import type { Caller, Identity, KeyCaller } from "./caller.ts";
+import type { KeyScope } from "./keys.store.ts";
 import type { ApiKey, Keys } from "./keys.ts";
 import { Problem } from "./problem.ts";
 import type { Tokens } from "./tokens.ts";
@@ -22,8 +23,9 @@ export interface Visitor extends Identity {
 /** Who a request comes from, by the mark of its route; each throws `unauthorized`. */
 export interface Identify {
   signedIn(request: Request): Promise<Visitor>;
+  /** Throws `forbidden` as well, as the others below. */
+  admin(request: Request): Promise<Visitor>;
   signedInOrKey(request: Request): Promise<Caller | KeyCaller>;
-  /** Throws `forbidden` as well. */
   keyed(request: Request): Promise<Caller | KeyCaller>;
 }
 
@@ -65,10 +67,16 @@ export function createIdentify({ auth, tokens, keys, guestId }: GuardDependencie
     return { ...identity, guestToken: null };
   };
 
+  const admin = async (request: Request): Promise<Visitor> => {
+    const visitor = await signedIn(request);
+    if (visitor.caller.role === "admin") return visitor;
+    throw new Problem("forbidden", "Only an admin may do this");
+  };
+
   const signedInOrKey = async (request: Request): Promise<Caller | KeyCaller> => {
     const token = bearerOf(request);
     const key = token === null ? null : await keys.verify(token);
-    if (key !== null) return keyCaller(key);
+    if (key !== null) return keyCaller(key, "audio");
     // Clients of other services must send some key: with the door open, one of theirs says nothing.
     const isForeign = token !== null && auth === "open" && (await identityOf(token)) === null;
     return (await (isForeign ? stranger(request) : signedIn(request))).caller;
@@ -80,11 +88,11 @@ export function createIdentify({ auth, tokens, keys, guestId }: GuardDependencie
       const [key = null, ...others] = await Promise.all(sent.map(keys.verify));
       if (key === null || others.includes(null)) throw refused();
       // What else was sent, such as a proxy's own Authorization, is not for us.
-      return keyCaller(key);
+      return keyCaller(key, "posts");
     }
     const token = bearerOf(request);
     const key = token === null ? null : await keys.verify(token);
-    if (key !== null) return keyCaller(key);
+    if (key !== null) return keyCaller(key, "posts");
     const identity = token === null ? null : await identityOf(token);
     if (token !== null && identity === null) throw refused();
     if (identity?.caller.role === "admin") return identity.caller;
@@ -95,14 +103,15 @@ export function createIdentify({ auth, tokens, keys, guestId }: GuardDependencie
     throw new Problem("unauthorized", "This needs an API key: X-API-Key: <key>");
   };
 
-  return { signedIn, signedInOrKey, keyed };
+  return { signedIn, admin, signedInOrKey, keyed };
 }
 
 /**
  * Routes marked `signedIn: true` know their `caller`; nobody else gets in, not even to a 422. Those
- * marked `signedInOrKey: true` are for clients of other services: an API key may stand in the token's
- * place, and where nobody has to sign in any key may. Those marked `keyed: true` are for an API key
- * or an admin; with the door open they are for everyone until there is a key.
+ * marked `admin: true` are for admins, also where the door is open. Those marked `signedInOrKey: true`
+ * are for clients of other services: an API key with the scope `audio` may stand in the token's place,
+ * and where nobody has to sign in any text may. Those marked `keyed: true` are for an API key with the
+ * scope `posts` or an admin; with the door open they are for everyone until there is a key.
  */
 export function guard(identify: Identify) {
   const visitors = new WeakMap<Request, Visitor>();
@@ -112,6 +121,11 @@ export function guard(identify: Identify) {
     if (caller === undefined) throw new Problem("unauthorized", "Sign in first");
     return { caller };
   };
+  const known = ({ request }: { request: Request }): { caller: Caller; visitor: Visitor } => {
+    const visitor = visitors.get(request);
+    if (visitor === undefined) throw new Problem("unauthorized", "Sign in first");
+    return { caller: visitor.caller, visitor };
+  };
   // All of them before validation, so that a stranger learns nothing about a route's fields.
   return new Elysia({ name: "guard" }).macro({
     signedIn: {
@@ -119,11 +133,14 @@ export function guard(identify: Identify) {
       transform: async ({ request }: { request: Request }) => {
         visitors.set(request, await identify.signedIn(request));
       },
-      resolve: ({ request }: { request: Request }): { caller: Caller; visitor: Visitor } => {
-        const visitor = visitors.get(request);
-        if (visitor === undefined) throw new Problem("unauthorized", "Sign in first");
-        return { caller: visitor.caller, visitor };
+      resolve: known,
+    },
+    admin: {
+      detail: { security: [{ bearer: [] }] },
+      transform: async ({ request }: { request: Request }) => {
+        visitors.set(request, await identify.admin(request));
       },
+      resolve: known,
     },
     signedInOrKey: {
       detail: { security: [{ bearer: [] }] },
@@ -168,7 +185,9 @@ async function openVisitor(
   };
 }
 
-function keyCaller({ userId, name }: ApiKey): KeyCaller {
+/** Throws `forbidden` for a key that may not do what the scope stands for. */
+function keyCaller({ userId, name, scopes }: ApiKey, scope: KeyScope): KeyCaller {
+  if (!scopes.includes(scope)) throw new Problem("forbidden", `The key lacks the scope ${scope}`);
   return { userId, role: "key", name };
 }
 

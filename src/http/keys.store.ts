@@ -2,6 +2,10 @@ import { and, asc, eq, isNull, lte, or, sql } from "drizzle-orm";
 import type { Database } from "../platform/database.ts";
 import { api_keys } from "../schema.ts";
 
+/** What keys may open: the routes that take posts in, and those of audio like OpenAI's. */
+export const KEY_SCOPES = ["posts", "audio"] as const;
+export type KeyScope = (typeof KEY_SCOPES)[number];
+
 /** A key as it is kept: everything but the key. Times are Unix milliseconds. */
 export interface KeptKey {
   /** Above zero, and never given to another key. */
@@ -9,6 +13,7 @@ export interface KeptKey {
   name: string;
   /** The key's first characters. */
   hint: string;
+  scopes: readonly KeyScope[];
   createdAt: number;
   /** To the minute; null when it was never used. */
   usedAt: number | null;
@@ -45,6 +50,7 @@ export interface NewKey {
   /** SHA-256, hexadecimal. */
   hash: string;
   hint: string;
+  scopes: readonly KeyScope[];
   at: number;
 }
 
@@ -67,11 +73,15 @@ export function createKeyStore({ db, commit }: Database): KeyStore {
       .get();
 
   return {
-    add: ({ name, hash, hint, at }) =>
+    add: ({ name, hash, hint, scopes, at }) =>
       commit(() => {
         if (findNamed(name) !== undefined) return null;
         return keptOf(
-          db.insert(api_keys).values({ name, hash, hint, created_at: at }).returning().get(),
+          db
+            .insert(api_keys)
+            .values({ name, hash, hint, scopes: [...scopes], created_at: at })
+            .returning()
+            .get(),
         );
       }),
     find: async (hash) => {
@@ -109,6 +119,7 @@ function keptOf(row: KeyRow): KeptKey {
     id: row.id,
     name: row.name,
     hint: row.hint,
+    scopes: row.scopes,
     createdAt: row.created_at,
     usedAt: row.used_at,
     revokedAt: row.revoked_at,

@@ -1,5 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { KeptKey, KeyStore, Revoked } from "./keys.store.ts";
+import {
+  KEY_SCOPES,
+  type KeptKey,
+  type KeyScope,
+  type KeyStore,
+  type Revoked,
+} from "./keys.store.ts";
 import { Problem } from "./problem.ts";
 
 /** A key that opens something now. */
@@ -7,6 +13,7 @@ export interface ApiKey {
   /** Below zero and the key's own: no account, guest or other key has it. */
   userId: number;
   name: string;
+  scopes: readonly KeyScope[];
 }
 
 /** Keys that programs send instead of signing in. */
@@ -16,10 +23,11 @@ export interface Keys {
   /** Whether there is a valid key, kept or configured. */
   anyExist(): Promise<boolean>;
   /**
-   * Makes a key and keeps its hash; this is the only time that the key itself is told. Throws
-   * `invalid` for a name that keys cannot have and `conflict` for that of another valid key.
+   * Makes a key for some scopes, or for all, and keeps its hash; this is the only time that the key
+   * itself is told. Throws `invalid` for a name that keys cannot have and `conflict` for that of
+   * another valid key.
    */
-  create(name: string): Promise<{ key: string; kept: KeptKey }>;
+  create(name: string, scopes?: readonly KeyScope[]): Promise<{ key: string; kept: KeptKey }>;
   /** All kept ones, the oldest first, revoked ones among them. */
   list(): Promise<KeptKey[]>;
   /**
@@ -78,19 +86,21 @@ export function createKeys({ store, configured, now }: KeysDependencies): Keys {
       const digest = digestOf(key);
       const place = placeInSettings(digest);
       // Odd numbers are those of the settings, even ones those of the database.
-      if (place >= 0) return { userId: -(2 * place + 1), name: "a key of the settings" };
+      if (place >= 0) {
+        return { userId: -(2 * place + 1), name: "a key of the settings", scopes: KEY_SCOPES };
+      }
       const kept = await store.find(digest.toString("hex"));
       if (kept === null) return null;
       touch(kept);
-      return { userId: -2 * kept.id, name: kept.name };
+      return { userId: -2 * kept.id, name: kept.name, scopes: kept.scopes };
     },
     anyExist: async () => settings.length > 0 || store.anyExist(),
-    create: async (given) => {
+    create: async (given, scopes = KEY_SCOPES) => {
       const name = checkedName(given);
       const key = PREFIX + randomBytes(KEY_BYTES).toString("base64url");
       const hash = digestOf(key).toString("hex");
       const hint = key.slice(0, HINT_CHARACTERS);
-      const kept = await store.add({ name, hash, hint, at: now() });
+      const kept = await store.add({ name, hash, hint, scopes, at: now() });
       if (kept === null) throw new Problem("conflict", "Another valid key has that name");
       return { key, kept };
     },

@@ -10,10 +10,13 @@ const PROBLEMS = {
   too_large: { status: 413, title: "Too large" },
   invalid: { status: 422, title: "Invalid request" },
   rate_limited: { status: 429, title: "Too many requests" },
+  llm_rate_limited: { status: 429, title: "Too much was asked of the language model" },
   internal: { status: 500, title: "Something went wrong here" },
   upstream_failed: { status: 502, title: "A service that was asked gave no answer" },
   draining: { status: 503, title: "The server is stopping" },
   queue_full: { status: 503, title: "Too much is waiting" },
+  llm_unconfigured: { status: 503, title: "No language model is configured" },
+  llm_unavailable: { status: 503, title: "The language model gave no answer" },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -67,29 +70,32 @@ export function statusOf({ code, extras }: Problem): number {
   return extras.status ?? PROBLEMS[code].status;
 }
 
+/** The members of problem details. */
+export function problemMembers(problem: Problem) {
+  const { code, message, extras } = problem;
+  const errors = extras.errors === undefined ? {} : { errors: extras.errors };
+  return {
+    type: "about:blank",
+    title: PROBLEMS[code].title,
+    status: statusOf(problem),
+    detail: message,
+    code,
+    ...errors,
+    ...extras.members,
+  };
+}
+
 /** The `application/problem+json` answer for a problem; `more` are members that other protocols expect. */
 export function problemResponse(
   problem: Problem,
   more: Readonly<Record<string, unknown>> = {},
 ): Response {
-  const { code, message, extras } = problem;
-  const { title } = PROBLEMS[code];
-  const status = statusOf(problem);
+  const { code, extras } = problem;
   const headers: Record<string, string> = { "content-type": "application/problem+json" };
   if (extras.retryAfterMs !== undefined) {
     headers["retry-after"] = String(Math.ceil(extras.retryAfterMs / 1000));
   }
   if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
-  const errors = extras.errors === undefined ? {} : { errors: extras.errors };
-  const body = {
-    type: "about:blank",
-    title,
-    status,
-    detail: message,
-    code,
-    ...errors,
-    ...extras.members,
-    ...more,
-  };
-  return new Response(JSON.stringify(body), { status, headers });
+  const body = { ...problemMembers(problem), ...more };
+  return new Response(JSON.stringify(body), { status: body.status, headers });
 }

@@ -3,6 +3,7 @@ import first from "./migrations/0000_first.sql" with { type: "text" };
 import kept from "./migrations/0001_kept.sql" with { type: "text" };
 import entities from "./migrations/0002_entities.sql" with { type: "text" };
 import topics from "./migrations/0003_topics.sql" with { type: "text" };
+import accounts from "./migrations/0004_accounts.sql" with { type: "text" };
 
 /** Every migration in order, embedded so that the program needs no files. Only ever add to the end. */
 const MIGRATIONS: readonly { name: string; sql: string }[] = [
@@ -10,6 +11,7 @@ const MIGRATIONS: readonly { name: string; sql: string }[] = [
   { name: "0001_kept", sql: kept },
   { name: "0002_entities", sql: entities },
   { name: "0003_topics", sql: topics },
+  { name: "0004_accounts", sql: accounts },
 ];
 
 /** A database that a newer version of the program has changed already. */

@@ -84,6 +84,7 @@ export class SocketConnection implements Connection, InboxOwner {
   private readonly openedAt: number;
   private heardAt: number;
   private expiresAt: number | null;
+  private sessionId: number | null;
   private refusedFrames = 0;
   private open = true;
   private isFull = false;
@@ -100,6 +101,7 @@ export class SocketConnection implements Connection, InboxOwner {
     this.openedAt = shared.now();
     this.heardAt = this.openedAt;
     this.expiresAt = visitor.expiresAt;
+    this.sessionId = visitor.sessionId ?? null;
     this.inbox = new Inbox(this);
     this.protocol = openProtocol(this);
   }
@@ -172,13 +174,22 @@ export class SocketConnection implements Connection, InboxOwner {
     return this.after(() => this.protocol.closed());
   }
 
+  /** The session of an account that it was let in with, or renewed by; null when there is none. */
+  session(): number | null {
+    return this.sessionId;
+  }
+
+  /** What it was let in with is worth nothing any more. */
+  expire(detail: string): void {
+    this.refuse(new Refusal("session_expired", detail, { close: CLOSE.unauthorized }));
+  }
+
   /** Looked at once a second: idle, expired and slow sockets are closed. */
   inspect(): void {
     if (!this.open) return;
     const now = this.shared.now();
     if (this.expiresAt !== null && now >= this.expiresAt) {
-      const detail = "the token has expired";
-      this.refuse(new Refusal("session_expired", detail, { close: CLOSE.unauthorized }));
+      this.expire("the token has expired");
     } else if (now - this.heardAt > this.limits.idleMs) {
       const detail = `nothing was heard for ${this.limits.idleMs} ms`;
       this.refuse(new Refusal("idle_timeout", detail, { close: CLOSE.idle }));
@@ -265,6 +276,7 @@ export class SocketConnection implements Connection, InboxOwner {
       throw new Refusal("forbidden", "the token belongs to another user, or to another role");
     }
     this.expiresAt = identity.expiresAt;
+    this.sessionId = identity.sessionId ?? null;
     this.send({ type: "authenticated", expires_at: this.expiresAt, ...withRef(ref) });
   }
 

@@ -37,6 +37,10 @@ export interface Gateway {
   ): Response | undefined;
   websocket: WebSocketHandler<SocketData>;
   connections(): number;
+  /** The sessions of accounts that open sockets belong to. */
+  sessions(): ReadonlySet<number>;
+  /** Closes the sockets of sessions that are over: `session_expired`, 4401. */
+  endSessions(ids: ReadonlySet<number>): void;
   /** The limits of a door's sockets, as their first frame tells them. */
   announced(limits: SocketLimits): Record<string, number>;
   /** Lets every protocol finish within the time, then closes its socket with 1012. */
@@ -127,6 +131,20 @@ export function createGateway({ tokens, frames, now, newId, log }: GatewayDepend
       },
     },
     connections: () => open.size,
+    sessions: () => {
+      const ids = new Set<number>();
+      for (const connection of open) {
+        const id = connection.session();
+        if (id !== null) ids.add(id);
+      }
+      return ids;
+    },
+    endSessions: (ids) => {
+      for (const connection of open) {
+        const id = connection.session();
+        if (id !== null && ids.has(id)) connection.expire("the session is over; log in again");
+      }
+    },
     announced: ({ textFrameBytesMax, idleMs }) => ({
       frame_bytes: textFrameBytesMax,
       idle_ms: idleMs,

@@ -55,6 +55,7 @@ test("keys create prints the key alone, once; keys list never does", async () =>
       id: 1,
       name: "uploader",
       hint,
+      scopes: ["posts", "audio"],
       created_at: expect.any(Number),
       used_at: null,
       revoked_at: null,
@@ -65,7 +66,7 @@ test("keys create prints the key alone, once; keys list never does", async () =>
   expect(table.code).toBe(0);
   expect(table.out.split("\n")).toHaveLength(2);
   expect(table.out).toMatch(
-    /^ID +NAME +KEY +CREATED +LAST USED +REVOKED\n1 +uploader +ek_.{5}… +20/,
+    /^ID +NAME +KEY +SCOPES +CREATED +LAST USED +REVOKED\n1 +uploader +ek_.{5}… +posts,audio +20/,
   );
   expect(table.out).toEndWith("never");
 });
@@ -98,6 +99,17 @@ test("a name is for one valid key at a time", async () => {
   expect((await run(["create", "uploader"])).code).toBe(0);
 });
 
+test("a key is made for what it is told", async () => {
+  for (const scopes of ["posts", "audio", "audio,posts"]) {
+    expect((await run(["create", scopes, "--scopes", scopes])).code).toBe(0);
+  }
+  expect((await listed()).map(({ scopes }) => scopes)).toEqual([
+    ["posts"],
+    ["audio"],
+    ["posts", "audio"],
+  ]);
+});
+
 test("without keys there is an empty list", async () => {
   expect(await listed()).toEqual([]);
   expect(await run(["list"])).toMatchObject({ code: 0, out: expect.stringContaining("no keys") });
@@ -109,6 +121,9 @@ describe("wrong usage", () => {
     ["create"],
     ["create", "one", "two"],
     ["create", "x", "--json"],
+    ["create", "x", "--scopes", "posts,everything"],
+    ["create", "x", "--scopes", ""],
+    ["list", "--scopes", "posts"],
     ["create", "12"],
     ["create", "two\nlines"],
     ["list", "--all"],

@@ -35,6 +35,8 @@ async function credentials(): Promise<Record<string, Record<string, string>>> {
     return { authorization: `Bearer ${token}` };
   };
   const { key } = await keys.create("uploader");
+  const { key: posts } = await keys.create("posts only", ["posts"]);
+  const { key: audio } = await keys.create("audio only", ["audio"]);
   const { key: revoked } = await keys.create("gone");
   await keys.revoke("gone");
   const [user, admin, guest] = await Promise.all([
@@ -52,6 +54,10 @@ async function credentials(): Promise<Record<string, Record<string, string>>> {
     "key in both headers": { "x-api-key": key, access_token: key },
     "configured key": { "x-api-key": CONFIGURED },
     "configured key as bearer": { authorization: `Bearer ${CONFIGURED}` },
+    "key for posts": { "x-api-key": posts },
+    "key for posts as bearer": { authorization: `Bearer ${posts}` },
+    "key for audio": { "x-api-key": audio },
+    "key for audio as bearer": { authorization: `Bearer ${audio}` },
     user,
     admin,
     guest,
@@ -118,8 +124,11 @@ describe("a route for keys", () => {
     "key in both headers": "key",
     "configured key": "key",
     "configured key as bearer": "key",
+    "key for posts": "key",
+    "key for posts as bearer": "key",
     admin: "admin",
   };
+  const SCOPED = { "key for audio": 403, "key for audio as bearer": 403 };
   const WRONG = {
     "wrong key": 401,
     "wrong access_token": 401,
@@ -136,16 +145,16 @@ describe("a route for keys", () => {
   for (const auth of ["open", "required"] as const) {
     test(`takes a key or an admin with AUTH=${auth}, once there is a key`, async () => {
       const found = await outcomes(tinyApp(auth, [CONFIGURED]), "keyed", await credentials());
-      expect(found).toEqual({ ...KEYS, ...WRONG, nobody: 401, user: 403, guest: 401 });
+      expect(found).toEqual({ ...KEYS, ...SCOPED, ...WRONG, nobody: 401, user: 403, guest: 401 });
     });
   }
 
   test("is open to everyone with AUTH=open until there is a key, but not to a wrong one", async () => {
     const headers = await credentials();
-    await keys.revoke("uploader");
+    for (const name of ["uploader", "posts only", "audio only"]) await keys.revoke(name);
     const found = await outcomes(tinyApp("open", []), "keyed", headers);
     const former = Object.fromEntries(
-      Object.entries(KEYS).map(([name, role]) => [name, role === "key" ? 401 : role]),
+      Object.entries({ ...KEYS, "key for audio": "key", "key for audio as bearer": "key" }).map(([name, role]) => [name, role === "key" ? 401 : role]),
     );
     const people = { nobody: "guest", user: "user", guest: "guest" };
     expect(found).toEqual({ ...former, ...WRONG, ...people });
@@ -196,6 +205,8 @@ describe("a route for clients of other services", () => {
       "wrong bearer": 401,
       "revoked bearer": 401,
       "basic alone": 401,
+      "key for audio as bearer": "key",
+      "key for posts as bearer": 403,
     });
     expect(await outcomes(tinyApp("open", [CONFIGURED]), "signedInOrKey", headers)).toMatchObject({
       "key as bearer": "key",
@@ -205,6 +216,8 @@ describe("a route for clients of other services", () => {
       nobody: "guest",
       "wrong bearer": "guest",
       "revoked bearer": "guest",
+      "key for audio as bearer": "key",
+      "key for posts as bearer": 403,
     });
   });
 

@@ -63,6 +63,7 @@ describe("a key", () => {
       id: 1,
       name: "uploader",
       hint: key.slice(0, 8),
+      scopes: ["posts", "audio"],
       createdAt: time,
       usedAt: null,
       revokedAt: null,
@@ -227,7 +228,7 @@ describe("when a key was used", () => {
     const { key } = await keys.create("uploader");
     await keys.revoke("uploader");
     expect(await keys.verify(key)).toBeNull();
-    await store.add({ name: "after", hash: "00", hint: "", at: time });
+    await store.add({ name: "after", hash: "00", hint: "", scopes: [], at: time });
     expect(await usedAt()).toBeNull();
   });
 });

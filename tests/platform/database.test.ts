@@ -118,6 +118,7 @@ test("processes that race to open the same new file all succeed and migrate it o
     { name: "0001_kept" },
     { name: "0002_entities" },
     { name: "0003_topics" },
+    { name: "0004_accounts" },
   ]);
 });
 
@@ -126,7 +127,7 @@ describe("migrations", () => {
     await openDatabase(path).close();
     const read = (): unknown[] => open().db.all("SELECT * FROM migrations");
     const first = read();
-    expect(first).toHaveLength(4);
+    expect(first).toHaveLength(5);
     expect(read()).toEqual(first);
   });
 

@@ -108,8 +108,14 @@ function present<Found>(answer: TopicAnswer<Found>): Found {
   throw new Problem("not_found", `There is no such ${answer.missing}`);
 }
 
-function topicJson({ place: _, lift, ...topic }: RankedTopic): Topic {
-  return lift === undefined ? topic : { ...topic, lift: Number(lift.toFixed(LIFT_DECIMALS)) };
+function topicJson({ topic, label, count, lift, publications }: RankedTopic): Topic {
+  return {
+    topic,
+    label,
+    count,
+    ...(lift !== undefined && { lift: Number(lift.toFixed(LIFT_DECIMALS)) }),
+    ...(publications !== undefined && { publications }),
+  };
 }
 
 /** Whole days, both included, that two moments lie in. */

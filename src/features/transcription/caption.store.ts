@@ -8,6 +8,8 @@ export interface CaptionStore {
   pending(before: number, limit: number): Promise<PendingCaption[]>;
   /** It is in its room, or will never be. */
   posted(segmentId: string): Promise<void>;
+  /** None of the user's will ever be in its room. */
+  eraseOf(userId: number): Promise<void>;
 }
 
 export interface PendingCaption {
@@ -40,6 +42,11 @@ export function createCaptionStore({ db, commit }: Pick<Database, "db" | "commit
       commit(
         () =>
           void db.delete(pending_captions).where(eq(pending_captions.segment_id, segmentId)).run(),
+      ),
+
+    eraseOf: (userId) =>
+      commit(
+        () => void db.delete(pending_captions).where(eq(pending_captions.user_id, userId)).run(),
       ),
   };
 }

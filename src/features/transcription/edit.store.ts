@@ -31,6 +31,8 @@ export interface EditStore {
    * long one goes in several transactions; what a crash leaves of it can be deleted again.
    */
   remove(id: number): Promise<"removed" | "gone" | "live">;
+  /** The same while it is spoken, too: whoever holds its session finds that it is gone. */
+  erase(id: number): Promise<void>;
 }
 
 export interface EditedState {
@@ -227,10 +229,10 @@ export function createEditStore({
   };
 
   /** Deletes the first of the segments, and with the last ones the rest; `more` when some are left. */
-  const removeSome = (id: number): "removed" | "gone" | "live" | "more" => {
+  const removeSome = (id: number, isForced = false): "removed" | "gone" | "live" | "more" => {
     const row = find(id);
     if (row === undefined) return "gone";
-    if (row.status === "live") return "live";
+    if (row.status === "live" && !isForced) return "live";
     // Nobody goes on with it from here.
     db.delete(speech_sessions).where(eq(speech_sessions.transcription_id, id)).run();
     const rows = db
@@ -280,6 +282,9 @@ export function createEditStore({
       let state = await commit(() => removeSome(id));
       while (state === "more") state = await commit(() => removeSome(id));
       return state;
+    },
+    erase: async (id) => {
+      while ((await commit(() => removeSome(id, true))) === "more");
     },
   };
 }

@@ -6,6 +6,7 @@ import type { Caller } from "../../http/caller.ts";
 import { suggestFor } from "../../speech/models/catalogue.ts";
 import type { Recognition } from "../../speech/recognition.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
+import { type TranscriptionBelongings, createTranscriptionBelongings } from "./belongings.ts";
 import { createCaptionStore } from "./caption.store.ts";
 import { createEditStore } from "./edit.store.ts";
 import { createTranscriptionEdits } from "./edits.ts";
@@ -35,6 +36,8 @@ export interface TranscriptionFeature {
   files: Omit<FileRoutesDependencies, "guard" | "log">;
   /** What was said or saved, by its rows. */
   saidAfter: TranscriptionStore["saidAfter"];
+  /** What one user has saved or spoken, to take along or to erase. */
+  belongings: TranscriptionBelongings;
   /** Ends the sessions that have no socket; those of sockets are ended by their gateway before. */
   close(): Promise<void>;
 }
@@ -77,9 +80,10 @@ export function createTranscriptionFeature(
   const store = createTranscriptionStore({ database, index, now });
   const sessionStore = createSessionStore({ database, processId, now });
   const segmentStore = createSegmentStore({ database, index, now });
+  const captionStore = createCaptionStore(database);
   const captions = createCaptionPost({
     captions: dependencies.captions,
-    store: createCaptionStore(database),
+    store: captionStore,
     log,
   });
   const languages = createLanguages(recognition, (language) =>
@@ -111,12 +115,14 @@ export function createTranscriptionFeature(
   const endUpkeep = startUpkeep({ live, store: sessionStore, captions, parkedMs, now, log });
   const uploads = createUploads(databasePath, newId);
   const models = createFileModels(recognition, languages);
+  const editStore = createEditStore({ database, index, now });
+  const keptMessages = createKeptMessages(kept, () => performance.timeOrigin + performance.now());
 
   return {
     routes: {
       service: createTranscriptionService({
         store,
-        keptMessages: createKeptMessages(kept, () => performance.timeOrigin + performance.now()),
+        keptMessages,
         recognition,
         processText,
         newId,
@@ -125,7 +131,7 @@ export function createTranscriptionFeature(
       }),
       edits: createTranscriptionEdits({
         store,
-        editStore: createEditStore({ database, index, now }),
+        editStore,
         processText,
       }),
       search: createTranscriptionSearch({ find: search }),
@@ -139,6 +145,7 @@ export function createTranscriptionFeature(
       startedAt: now(),
     },
     saidAfter: store.saidAfter,
+    belongings: createTranscriptionBelongings({ store, editStore, captionStore, keptMessages }),
     close: async () => {
       await endUpkeep();
       uploads.close();

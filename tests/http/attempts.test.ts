@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { networkOf } from "../../src/http/address.ts";
+import { createRedisAttempts } from "../../src/http/attempts.redis.ts";
+import { type Allowance, type Attempts, createMemoryAttempts } from "../../src/http/attempts.ts";
+import { createLog } from "../../src/platform/log.ts";
+import { type RedisClient, openRedis } from "../../src/platform/redis.ts";
+import { until } from "../support/app.ts";
+import { type TestRedis, hasRedis, startRedis } from "../support/redis.ts";
+
+/** So slow that no test outlives it. */
+const SLOW: Allowance = { burst: 3, everyMs: 600_000 };
+
+function suite(open: (name: string, allowance: Allowance) => Attempts): void {
+  test("so many are there at once, then one has to wait", async () => {
+    const attempts = open("burst", SLOW);
+    for (let i = 0; i < SLOW.burst; i++) expect(await attempts.take("a")).toBe(0);
+    expect(await attempts.take("a")).toBeWithin(SLOW.everyMs - 20_000, SLOW.everyMs + 1);
+    // What is refused makes nobody wait longer.
+    expect(await attempts.take("a")).toBeLessThanOrEqual(SLOW.everyMs);
+    expect(await attempts.take("b")).toBe(0);
+  });
+
+  test("of many at once no more get through", async () => {
+    const attempts = open("at once", SLOW);
+    const waits = await Promise.all(Array.from({ length: 50 }, () => attempts.take("a")));
+    expect(waits.filter((wait) => wait === 0)).toHaveLength(SLOW.burst);
+  });
+
+  test("what is given back may be taken again, and never becomes more than there were", async () => {
+    const attempts = open("given back", SLOW);
+    for (let i = 0; i < SLOW.burst; i++) await attempts.take("a");
+    await attempts.giveBack("a");
+    expect(await attempts.take("a")).toBe(0);
+    expect(await attempts.take("a")).toBeGreaterThan(0);
+    for (let i = 0; i < 10; i++) await attempts.giveBack("a");
+    await attempts.giveBack("never taken");
+    const waits = await Promise.all(Array.from({ length: 10 }, () => attempts.take("a")));
+    expect(waits.filter((wait) => wait === 0)).toHaveLength(SLOW.burst);
+  });
+}
+
+describe("attempts counted in memory", () => {
+  suite((_, allowance) => createMemoryAttempts(allowance, Date.now));
+
+  test("come back one by one", async () => {
+    let time = 1_000;
+    const attempts = createMemoryAttempts({ burst: 2, everyMs: 100 }, () => time);
+    await attempts.take("a");
+    await attempts.take("a");
+    expect(await attempts.take("a")).toBe(100);
+    time += 40;
+    expect(await attempts.take("a")).toBe(60);
+    time += 60;
+    expect(await attempts.take("a")).toBe(0);
+    expect(await attempts.take("a")).toBe(100);
+    time += 1_000;
+    expect([await attempts.take("a"), await attempts.take("a")]).toEqual([0, 0]);
+    expect(await attempts.take("a")).toBe(100);
+  });
+});
+
+describe.skipIf(!hasRedis)("attempts counted in Redis (needs redis-server)", () => {
+  let server: TestRedis;
+  let redis: RedisClient;
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = openRedis(server.url, createLog("silent"));
+    await until(() => redis.isReady);
+  });
+  afterAll(async () => {
+    if (redis.isOpen) redis.destroy();
+    await server.dispose();
+  });
+
+  const open = (name: string, allowance: Allowance): Attempts =>
+    createRedisAttempts({
+      redis,
+      name,
+      allowance,
+      meanwhile: createMemoryAttempts(allowance, Date.now),
+    });
+
+  suite(open);
+
+  test("are one count for all processes, whose keys Redis does not know", async () => {
+    const [one, other] = [open("shared", SLOW), open("shared", SLOW)];
+    for (let i = 0; i < SLOW.burst; i++) expect(await one.take("ada")).toBe(0);
+    expect(await other.take("ada")).toBeGreaterThan(0);
+    expect(await open("another", SLOW).take("ada")).toBe(0);
+    const keys = (await server.cli("KEYS", "*")).split("\n");
+    expect(keys.length).toBeGreaterThan(0);
+    for (const key of keys) {
+      expect(key).not.toContain("ada");
+      expect(Number(await server.cli("PTTL", key))).toBeGreaterThan(0);
+    }
+  });
+
+  test("are counted by each process for itself while Redis is away", async () => {
+    const attempts = open("away", SLOW);
+    await server.kill();
+    await until(() => !redis.isReady);
+    for (let i = 0; i < SLOW.burst; i++) expect(await attempts.take("a")).toBe(0);
+    expect(await attempts.take("a")).toBeGreaterThan(0);
+    await attempts.giveBack("a");
+    expect(await attempts.take("a")).toBe(0);
+  });
+});
+
+test("requests are counted by their network: half of an IPv6 address is its customer's", () => {
+  const from = (address: string): string =>
+    networkOf(new Request("http://localhost/"), {
+      requestIP: () => ({ address, family: "IPv6", port: 1 }),
+    });
+  expect(from("203.0.113.7")).toBe("203.0.113.7");
+  expect(from("::ffff:203.0.113.7")).toBe("203.0.113.7");
+  expect(from("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2");
+  expect(from("2001:db8:1:2::9")).toBe("2001:db8:1:2");
+  expect(from("2001:db8::9")).toBe("2001:db8:0:0");
+  expect(from("::1")).toBe("0:0:0:0");
+  expect(networkOf(new Request("http://localhost/"), null)).toBe("unknown");
+});
