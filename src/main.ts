@@ -1,11 +1,3 @@
-import { keys } from "./cli/keys.ts";
-import { models } from "./cli/models.ts";
-import { serve } from "./cli/serve.ts";
-import { simulate } from "./cli/simulate.ts";
-import { tag } from "./cli/tag.ts";
-import { train } from "./cli/train.ts";
-import { transcribe } from "./cli/transcribe.ts";
-import { users } from "./cli/users.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `Earshot ${VERSION}: rooms, captions and topics for groups that talk
@@ -39,15 +31,18 @@ usage: earshot COMMAND
 exit codes: 0 done, 1 failed, 2 wrong usage`;
 
 /** A command gets its arguments and answers with the exit code. */
-const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
-  serve,
-  transcribe,
-  models,
-  users,
-  keys,
-  train,
-  tag,
-  simulate,
+type Command = (args: string[]) => Promise<number>;
+
+// Each is loaded when it is wanted: what the server is made of takes half a second.
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  serve: async () => (await import("./cli/serve.ts")).serve,
+  transcribe: async () => (await import("./cli/transcribe.ts")).transcribe,
+  models: async () => (await import("./cli/models.ts")).models,
+  users: async () => (await import("./cli/users.ts")).users,
+  keys: async () => (await import("./cli/keys.ts")).keys,
+  train: async () => (await import("./cli/train.ts")).train,
+  tag: async () => (await import("./cli/tag.ts")).tag,
+  simulate: async () => (await import("./cli/simulate.ts")).simulate,
 };
 
 async function run([name, ...args]: string[]): Promise<number> {
@@ -59,11 +54,12 @@ async function run([name, ...args]: string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const command = name === undefined ? undefined : COMMANDS[name];
-  if (command === undefined) {
+  const load = name === undefined ? undefined : COMMANDS[name];
+  if (load === undefined) {
     console.error(USAGE);
     return 2;
   }
+  const command = await load();
   return command(args);
 }
 

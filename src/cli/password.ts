@@ -5,9 +5,10 @@ export class NoPassword extends Error {
 
 /** What somebody types as a password; more is not read. */
 const LINE_BYTES_MAX = 4_096;
-const ENTER = /[\r\n\u0004]/;
+/** The third is the end of the input, Ctrl-D. */
+const ENTER = ["\r", "\n", "\u0004"];
 const BREAK = "\u0003";
-const RUBOUT = /[\b\u007f]/;
+const RUBOUT = ["\b", "\u007f"];
 const WHOLE_LINE_RUBOUT = "\u0015";
 
 /**
@@ -43,16 +44,17 @@ async function askUnseen(prompt: string): Promise<string> {
   const take = (bytes: Uint8Array): void => {
     for (const character of decoder.decode(bytes, { stream: true })) {
       if (character === BREAK) reject(new NoPassword("nothing was changed"));
-      else if (ENTER.test(character)) resolve(typed.join(""));
-      else if (RUBOUT.test(character)) typed.pop();
+      else if (ENTER.includes(character)) resolve(typed.join(""));
+      else if (RUBOUT.includes(character)) typed.pop();
       else if (character === WHOLE_LINE_RUBOUT) typed = [];
       else if (typed.length < LINE_BYTES_MAX) typed.push(character);
     }
   };
-  stderr.write(prompt);
+  // Before anybody is asked: what is typed early would be shown.
   stdin.setRawMode(true);
   stdin.on("data", take);
   stdin.resume();
+  stderr.write(prompt);
   try {
     return await promise;
   } finally {

@@ -1,4 +1,3 @@
-import { swagger } from "@elysiajs/swagger";
 import { type AnyElysia, Elysia } from "elysia";
 import bundle from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import style from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
@@ -53,6 +52,8 @@ async function describe(
   version: string,
   schemas: Record<string, object>,
 ): Promise<OpenApi> {
+  // Loaded when somebody reads it: that takes longer than the rest of a start.
+  const { swagger } = await import("@elysiajs/swagger");
   const generator = swagger({
     path: "/docs",
     documentation: {

@@ -154,7 +154,9 @@ describe("a route for keys", () => {
     for (const name of ["uploader", "posts only", "audio only"]) await keys.revoke(name);
     const found = await outcomes(tinyApp("open", []), "keyed", headers);
     const former = Object.fromEntries(
-      Object.entries({ ...KEYS, "key for audio": "key", "key for audio as bearer": "key" }).map(([name, role]) => [name, role === "key" ? 401 : role]),
+      Object.entries({ ...KEYS, "key for audio": "key", "key for audio as bearer": "key" }).map(
+        ([name, role]) => [name, role === "key" ? 401 : role],
+      ),
     );
     const people = { nobody: "guest", user: "user", guest: "guest" };
     expect(found).toEqual({ ...former, ...WRONG, ...people });

@@ -9,7 +9,7 @@ const NAME_CHARACTERS_MAX = 50;
  * between two looks of an emoji.
  */
 const UNUSABLE =
-  /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]|(?![\u200c\u200d\ufe0e\ufe0f])[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
+  /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]|(?!\u200c|\u200d|\ufe0e|\ufe0f)[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
 /** What has a look of its own: without one of these a name would be empty to the eye. */
 const VISIBLE = /[^\p{M}\p{Z}\p{Cf}\u2800]/u;
 

@@ -19,7 +19,7 @@ export interface TakenPost {
  * leaves the queue in the same transaction that counts it.
  */
 export interface QueueStore {
-  /** Takes up to `limit` posts that are ready, the oldest first. */
+  /** Takes up to `limit` posts that are ready, the oldest first; fewer when they are long. */
   take(limit: number): Promise<TakenPost[]>;
   /** Moves the end of the posts' leases, as far as this process still holds them. */
   renew(ids: readonly number[]): Promise<void>;
@@ -52,6 +52,8 @@ const FAILURES_MAX = 3;
 /** The first pause after a failure; each one after it is so many times as long. */
 const PAUSE_MS = 500;
 const PAUSE_GROWTH = 4;
+/** Posts past it wait for the next time: who else needs the threads waits for what was taken. */
+const TAKEN_BYTES_MAX = 1024 * 1024;
 
 export function createQueueStore(dependencies: QueueStoreDependencies): QueueStore {
   const { processId: holder, now } = dependencies;
@@ -89,25 +91,28 @@ export function createQueueStore(dependencies: QueueStoreDependencies): QueueSto
     .limit(1)
     .prepare();
 
+  /** The oldest first, with their size, which is known without reading them. */
+  const ready = db
+    .select({ id: post_queue.post_id, bytes: sql<number>`octet_length(${posts.content})` })
+    .from(post_queue)
+    .innerJoin(posts, eq(posts.id, post_queue.post_id))
+    .where(sql`${post_queue.ready_at} <= ${sql.placeholder("at")}`)
+    .orderBy(asc(post_queue.ready_at), asc(post_queue.post_id))
+    .limit(sql.placeholder("limit"))
+    .prepare();
+
   return {
     take: async (limit) => {
       // Looking costs nothing; a transaction is begun only when there is something.
       if (anyReady.get({ at: now() }) === undefined) return [];
       return commit(() => {
         const at = now();
-        const ready = db
-          .select({ id: post_queue.post_id })
-          .from(post_queue)
-          .where(sql`${post_queue.ready_at} <= ${at}`)
-          .orderBy(asc(post_queue.ready_at), asc(post_queue.post_id))
-          .limit(limit);
-        const taken = db
-          .update(post_queue)
+        const ids = firstWithin(ready.all({ at, limit }), TAKEN_BYTES_MAX);
+        db.update(post_queue)
           .set({ holder, ready_at: at + LEASE_MS })
-          .where(inArray(post_queue.post_id, ready))
-          .returning({ id: post_queue.post_id })
-          .all();
-        return contentOf(taken.map(({ id }) => id));
+          .where(inArray(post_queue.post_id, ids))
+          .run();
+        return contentOf(ids);
       });
     },
     renew: (ids) =>
@@ -209,4 +214,11 @@ export function createQueueStore(dependencies: QueueStoreDependencies): QueueSto
         return true;
       }),
   };
+}
+
+/** The first rows that are no larger together; at least one. */
+function firstWithin(rows: readonly { id: number; bytes: number }[], bytesMax: number): number[] {
+  let bytes = 0;
+  const past = rows.findIndex((row, at) => (bytes += row.bytes) > bytesMax && at > 0);
+  return (past < 0 ? rows : rows.slice(0, past)).map(({ id }) => id);
 }

@@ -54,7 +54,7 @@ export async function* readRecords(
 
 interface Cutter {
   cut(piece: Uint8Array): Generator<StreamedRecord>;
-  end(): Generator<StreamedRecord>;
+  end(): Iterable<StreamedRecord>;
 }
 
 function isLeading(byte: number | undefined, index: number): boolean {
@@ -174,8 +174,9 @@ function createArrayCutter(): Cutter {
       }
       if (place === "inside") record.add(piece.subarray(from));
     },
-    *end() {
+    end: () => {
       if (place === "inside") throw new BrokenArray(`the array breaks off after ${line} elements`);
+      return [];
     },
   };
 }

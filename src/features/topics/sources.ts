@@ -43,10 +43,15 @@ export function followSources(dependencies: SourcesDependencies): () => Promise<
   };
 
   const look = async (): Promise<void> => {
-    try {
-      for (const [source, read] of entries) await follow(source, read);
-    } catch (error) {
-      log.error(errorFields(error), "what was said here could not be read for its topics");
+    for (const [source, read] of entries) {
+      try {
+        await follow(source, read);
+      } catch (error) {
+        log.error(
+          { source, ...errorFields(error) },
+          "what was said here could not be read for its topics",
+        );
+      }
     }
     looking = null;
   };

@@ -352,7 +352,7 @@ test("every route says what it needs", async () => {
   );
   const bearer = '[{"bearer":[]}]';
   const own = "For an account that has logged in";
-  expect(said.sort()).toEqual([
+  expect(said.sort(([one = ""], [other = ""]) => (one < other ? -1 : 1))).toEqual([
     ["delete /v1/auth/me", bearer, own],
     ["delete /v1/auth/sessions", bearer, own],
     ["delete /v1/auth/sessions/{id}", bearer, own],

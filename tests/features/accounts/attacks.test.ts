@@ -69,7 +69,7 @@ describe("the access token of a session", () => {
     const claims = claimsOf(token, { role: "admin" });
     const rsa = generateKeyPairSync("rsa", { modulusLength: 2_048 });
     const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const pem = rsa.publicKey.export({ type: "spki", format: "pem" }).toString();
+    const pem = rsa.publicKey.export({ type: "spki", format: "pem" });
     const jwk = rsa.publicKey.export({ format: "jwk" });
     const withKey = (head: object, key: typeof rsa.privateKey): string => {
       const text = `${encode(head)}.${encode(claims)}`;
@@ -157,7 +157,7 @@ describe("a refresh token", () => {
     await addAccount(app, "victim 2");
     const { refresh_token: token } = await login(app, "victim 2");
     const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(token)));
-    const statuses = answers.map(({ status }) => status).sort();
+    const statuses = answers.map(({ status }) => status).sort((one, other) => one - other);
     expect(statuses).toEqual([200, ...Array.from({ length: 19 }, () => 401)]);
   });
 

@@ -49,7 +49,7 @@ describe("a password", () => {
       expect(await passwords.verify("wrong horse", hash)).toBe(false);
       expect(await passwords.verify("wrong horse", null)).toBe(false);
       expect(await passwords.verify("", null)).toBe(false);
-      const costs = verify.mock.calls.map(([, compared]) => String(compared).split("$")[3]);
+      const costs = verify.mock.calls.map(([, hash]) => (hash as string).split("$")[3]);
       expect(costs).toEqual(["m=8,t=1,p=1", "m=8,t=1,p=1", "m=8,t=1,p=1"]);
     } finally {
       verify.mockRestore();
