@@ -1,4 +1,3 @@
-import { createClient } from "redis";
 import { type Log, errorFields } from "./log.ts";
 
 /** How long a connection may stand still before it counts as broken. */
@@ -8,6 +7,9 @@ const CONNECT_MS_MAX = 2_000;
 const RECONNECT_MS_MAX = 500;
 /** Commands that may wait for an answer; past it a command fails at once. */
 const COMMANDS_WAITING_MAX = 10_000;
+
+/** What answers that are texts begin with in Redis's protocol: a dollar sign. */
+const BLOB_STRING = 36;
 
 const AWAY_ERRORS = new Set([
   "ClientClosedError",
@@ -81,7 +83,14 @@ export function isRedisAway(error: unknown): boolean {
   );
 }
 
+/** The same connection, whose answers are bytes. */
+export function binaryOf(client: RedisClient) {
+  return client.withTypeMapping({ [BLOB_STRING]: Buffer });
+}
+
 function openClient(url: string) {
+  // Loaded when it is wanted: it takes as long as the rest of a start, and most do without.
+  const { createClient } = require("redis") as typeof import("redis");
   return createClient({
     url,
     socket: {

@@ -1,5 +1,4 @@
-import { RESP_TYPES } from "redis";
-import type { RedisClient } from "../../platform/redis.ts";
+import { type RedisClient, binaryOf } from "../../platform/redis.ts";
 import type { Bytes, Cache } from "./cache.ts";
 
 /** Only the one who holds a claim may end it (redis.io, distributed locks, single instance). */
@@ -14,7 +13,7 @@ export interface RedisCacheDependencies {
 
 /** What is kept lives in Redis, shared by every process, and its `maxmemory` is the limit of it. */
 export function createRedisCache({ redis, newId }: RedisCacheDependencies): Cache {
-  const binary = redis.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+  const binary = binaryOf(redis);
   return {
     get: async (keys) => {
       const values = await binary.mGet([...keys]);
