@@ -28,6 +28,7 @@ import { home } from "./http/home.ts";
 import { bodyLimit } from "./http/limits.ts";
 import { type OriginDependencies, originCheck } from "./http/origin.ts";
 import { problemSchema } from "./http/problem.ts";
+import { type RequestRateDependencies, requestRate } from "./http/request-rate.ts";
 import { securityHeaders } from "./http/security-headers.ts";
 import type { Log } from "./platform/log.ts";
 import { commonFrames } from "./realtime/frames.ts";
@@ -42,6 +43,7 @@ export interface ApiDependencies {
   identify: Identify;
   origin: OriginDependencies;
   health: HealthDependencies;
+  requestRate: RequestRateDependencies;
   accounts: Omit<AccountRoutesDependencies, "guard">;
   chat: Omit<ChatRoutesDependencies, "guard">;
   transcription: Omit<TranscriptionRoutesDependencies, "guard">;
@@ -76,6 +78,7 @@ export function createApi({ log, version, identify, ...parts }: ApiDependencies)
   };
   return new Elysia({ normalize: false })
     .use(securityHeaders())
+    .use(requestRate(parts.requestRate))
     .use(originCheck(parts.origin))
     .use(bodyLimit({ [FILES_PATH]: UPLOAD_BODY_BYTES_MAX, [BULK_PATH]: BULK_BODY_BYTES_MAX }))
     .use(routes)

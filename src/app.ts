@@ -26,9 +26,12 @@ import { createTranscriptionFeature } from "./features/transcription/feature.ts"
 import { UPLOAD_BODY_BYTES_MAX } from "./features/transcription/uploads.ts";
 import { createRedisAttempts } from "./http/attempts.redis.ts";
 import { type Allowance, type Attempts, UNCOUNTED, createMemoryAttempts } from "./http/attempts.ts";
+import { createNetworkOf } from "./http/address.ts";
 import { createIdentify } from "./http/guard.ts";
 import { createKeyStore } from "./http/keys.store.ts";
 import { createKeys } from "./http/keys.ts";
+import { createTrustedProxies } from "./http/proxies.ts";
+import { NETWORK_REQUESTS, USER_REQUESTS } from "./http/request-rate.ts";
 import { installationSecret } from "./http/secret.ts";
 import { createTokens } from "./http/tokens.ts";
 import { createRedisBus } from "./platform/bus.redis.ts";
@@ -147,8 +150,10 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     const secret = await installationSecret(database, () => randomBytes(32).toString("base64url"));
     const tokens = createTokens(config.jwtSecret ?? secret, now, createHolders(database, now));
     const keys = createKeys({ store: createKeyStore(database), configured: config.apiKeys, now });
+    const networkOf = createNetworkOf(createTrustedProxies(config.trustedProxies));
     const gateway = createGateway({
       tokens,
+      networkOf,
       frames: config.rateLimits ? FRAMES : null,
       now,
       newId,
@@ -291,7 +296,13 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     const api = createApi({
       log: log.part("http"),
       version: VERSION,
-      identify: createIdentify({ auth: config.auth, tokens, keys, guestId }),
+      identify: createIdentify({
+        auth: config.auth,
+        tokens,
+        keys,
+        requests: count("user requests", USER_REQUESTS),
+        guestId,
+      }),
       origin: config,
       health: {
         parts: {
@@ -305,7 +316,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         },
         draining: () => isDraining,
       },
-      accounts: { ...accounts.routes, keys },
+      requestRate: { networkOf, requests: count("network requests", NETWORK_REQUESTS) },
+      accounts: { ...accounts.routes, keys, networkOf },
       chat: { gateway, service: chat, rooms, fanout },
       transcription: { gateway, ...transcription.routes },
       files: transcription.files,

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { cpus } from "node:os";
 
 /** How much a line of the log matters; `silent` writes nothing. */
@@ -44,6 +45,8 @@ export interface Config {
   queuedPostsMax: number;
   /** The file of cached public APIs; null for the built-in few. */
   publicSources: string | null;
+  /** Addresses and networks of proxies whose forwarded headers count. */
+  trustedProxies: string[];
   /** Settings of later versions that were given and have no effect in this one. */
   unused: string[];
 }
@@ -69,7 +72,7 @@ const TOPIC_SOURCES = ["posts", "rooms", "transcriptions"] as const;
 export type TopicSource = (typeof TOPIC_SOURCES)[number];
 
 /** Known to the contract, not served by this version; given all the same, they are named at start. */
-const LATER_SETTINGS = ["TRUSTED_PROXIES", "BASE_PATH", "RETENTION_DAYS"];
+const LATER_SETTINGS = ["BASE_PATH", "RETENTION_DAYS"];
 
 /** Reads and checks every setting. Throws `ConfigError` for the first one that is wrong. */
 export function readConfig(env: Environment): Config {
@@ -129,6 +132,7 @@ export function readConfig(env: Environment): Config {
     topicsFrom: list(env, "TOPICS_FROM", TOPIC_SOURCES, ["posts"]),
     queuedPostsMax: whole(env, "QUEUED_POSTS_MAX", 1_000_000, 1, QUEUED_POSTS_MAX),
     publicSources: text(env, "PUBLIC_SOURCES"),
+    trustedProxies: networks(env, "TRUSTED_PROXIES"),
     unused: LATER_SETTINGS.filter((name) => text(env, name) !== null),
   };
 }
@@ -255,6 +259,22 @@ function llmCleanup(env: Environment): boolean {
     throw new ConfigError("LLM_CLEANUP=on needs LLM_MODEL, and OPENAI_BASE_URL or OPENAI_API_KEY");
   }
   return isOn;
+}
+
+/** Addresses, and networks as `10.0.0.0/8`. */
+function networks(env: Environment, name: string): string[] {
+  const entries = text(env, name)?.split(/\s*,\s*/) ?? [];
+  for (const entry of entries) {
+    const [address = "", prefix = "0"] = entry.split("/");
+    const version = isIP(address);
+    const isPrefix = /^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
+    if (version === 0 || !isPrefix) {
+      throw new ConfigError(
+        `${name} must list addresses or networks such as 10.0.0.0/8, not ${quoted(entry)}`,
+      );
+    }
+  }
+  return entries;
 }
 
 function origins(env: Environment): string[] {

@@ -4,12 +4,16 @@ import type { Caller, Identity, KeyCaller } from "./caller.ts";
 import type { KeyScope } from "./keys.store.ts";
 import type { ApiKey, Keys } from "./keys.ts";
 import { Problem } from "./problem.ts";
+import { takeRequest } from "./request-rate.ts";
+import type { Attempts } from "./attempts.ts";
 import type { Tokens } from "./tokens.ts";
 
 export interface GuardDependencies {
   auth: "open" | "required";
   tokens: Tokens;
   keys: Pick<Keys, "verify" | "anyExist">;
+  /** Counts the requests of a user. */
+  requests: Attempts;
   /** A new guest's id: an integer that no account will ever have. */
   guestId(): number;
 }
@@ -36,9 +40,11 @@ const NAME_CHARACTERS_MAX = 100;
 
 /**
  * Finds out who a request comes from: by its key or token, or, when the door is open, by what it says
- * of itself (`?user_id=&name=`), or as a new guest.
+ * of itself (`?user_id=&name=`), or as a new guest. Throws `rate_limited` for a user who asks too often.
  */
-export function createIdentify({ auth, tokens, keys, guestId }: GuardDependencies): Identify {
+export function createIdentify(dependencies: GuardDependencies): Identify {
+  const { auth, tokens, keys, requests, guestId } = dependencies;
+
   /** A guest's token opens nothing once accounts are required, though the same secret signed it. */
   const identityOf = async (token: string): Promise<Identity | null> => {
     const identity = await tokens.verify(token);
@@ -64,6 +70,8 @@ export function createIdentify({ auth, tokens, keys, guestId }: GuardDependencie
     if (role === "user" && stated !== null && Number(stated) !== userId) {
       throw new Problem("forbidden", "user_id must be your own");
     }
+    // Guests are whoever is on this machine.
+    if (role !== "guest") await takeRequest(requests, String(userId));
     return { ...identity, guestToken: null };
   };
 

@@ -12,7 +12,7 @@ export interface TrustedProxies {
 /** Hops that are looked at; a longer list is a proxy that goes in circles. */
 const HOPS_MAX = 16;
 
-/** Reads addresses and networks (`10.0.0.0/8`). Throws a RangeError that names the wrong one's place. */
+/** Reads addresses and networks (`10.0.0.0/8`). Throws a RangeError for anything else. */
 export function createTrustedProxies(entries: readonly string[]): TrustedProxies {
   const trusted = new BlockList();
   for (const [at, entry] of entries.entries()) {

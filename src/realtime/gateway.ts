@@ -1,9 +1,11 @@
 import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
+import type { NetworkOf } from "../http/address.ts";
 import type { Visitor } from "../http/guard.ts";
 import { Problem } from "../http/problem.ts";
 import type { Tokens } from "../http/tokens.ts";
 import type { Log } from "../platform/log.ts";
 import { CLOSE } from "./refusal.ts";
+import { type SocketOwners, createSocketCounts, ownersOf } from "./socket-counts.ts";
 import { type Rate, UNLIMITED, createRateLimit } from "./rate.ts";
 import {
   type Connection,
@@ -24,11 +26,16 @@ export interface Door {
 export interface SocketData {
   /** Gone once it was gone through: it would keep the whole request in memory. */
   entry: { door: Door; visitor: Visitor } | null;
+  /** Whom it is counted for; null when nobody's are. */
+  owners: SocketOwners | null;
   connection: SocketConnection | null;
 }
 
 export interface Gateway {
-  /** Turns a request into a socket behind `door`. Throws `invalid` (426), `draining`, `queue_full`. */
+  /**
+   * Turns a request into a socket behind `door`. Throws `invalid` (426), `draining`, `queue_full`, and
+   * `rate_limited` when its user or network has too many.
+   */
   upgrade(
     request: Request,
     server: Server<SocketData> | null,
@@ -49,6 +56,7 @@ export interface Gateway {
 
 export interface GatewayDependencies {
   tokens: Tokens;
+  networkOf: NetworkOf;
   /** How fast one socket may send text frames; null for no limit. */
   frames: Rate | null;
   now(): number;
@@ -58,6 +66,7 @@ export interface GatewayDependencies {
 
 const SUBPROTOCOL = "earshot.v1";
 const CONNECTIONS_MAX = 50_000;
+const TOO_MANY_RETRY_MS = 5_000;
 /** What protocols may take beyond the time that they were given. */
 const STOP_SLACK_MS = 4_500;
 const INSPECT_EVERY_MS = 1_000;
@@ -69,7 +78,8 @@ const UNSENT_BYTES_HARD_MAX = 4 * UNSENT_BYTES_MAX;
 const PEER_SILENT_S = 60;
 
 /** Owns every open socket of the process. */
-export function createGateway({ tokens, frames, now, newId, log }: GatewayDependencies): Gateway {
+export function createGateway(dependencies: GatewayDependencies): Gateway {
+  const { tokens, networkOf, frames, now, newId, log } = dependencies;
   const shared = {
     verify: (token: string) => tokens.verify(token),
     // One for all sockets: an idle one costs nothing.
@@ -79,6 +89,7 @@ export function createGateway({ tokens, frames, now, newId, log }: GatewayDepend
     log,
   };
   const open = new Set<SocketConnection>();
+  const counts = createSocketCounts();
   let draining = false;
   const inspection = setInterval(() => {
     for (const connection of open) connection.inspect();
@@ -93,15 +104,22 @@ export function createGateway({ tokens, frames, now, newId, log }: GatewayDepend
         throw new Problem("draining", "The server is stopping", { retryAfterMs: 1_000 });
       if (open.size >= CONNECTIONS_MAX) {
         throw new Problem("queue_full", "This server has all the sockets it can hold", {
-          retryAfterMs: 5_000,
+          retryAfterMs: TOO_MANY_RETRY_MS,
         });
       }
-      const data: SocketData = { entry: { door, visitor }, connection: null };
+      const owners = frames === null ? null : ownersOf(visitor.caller, networkOf(request, server));
+      if (owners !== null && !counts.add(owners)) {
+        throw new Problem("rate_limited", "You have all the sockets that you may have", {
+          retryAfterMs: TOO_MANY_RETRY_MS,
+        });
+      }
+      const data: SocketData = { entry: { door, visitor }, owners, connection: null };
       const offered = request.headers.get("sec-websocket-protocol")?.split(",") ?? [];
       const isOurs = offered.some((one) => one.trim() === SUBPROTOCOL);
       // Empty rather than absent: Bun would answer with the first one offered, maybe a token.
       const headers = { "sec-websocket-protocol": isOurs ? SUBPROTOCOL : "" };
       if (server?.upgrade(request, { data, headers }) === true) return undefined;
+      if (owners !== null) counts.remove(owners);
       throw new Problem("invalid", "The WebSocket handshake is not complete", { status: 400 });
     },
     websocket: {
@@ -124,7 +142,8 @@ export function createGateway({ tokens, frames, now, newId, log }: GatewayDepend
       },
       message: (socket, message) => socket.data.connection?.receive(message),
       close: async (socket) => {
-        const { connection } = socket.data;
+        const { connection, owners } = socket.data;
+        if (owners !== null) counts.remove(owners);
         if (connection === null) return;
         await connection.gone();
         open.delete(connection);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { networkOf } from "../../src/http/address.ts";
+import { createNetworkOf } from "../../src/http/address.ts";
+import { createTrustedProxies } from "../../src/http/proxies.ts";
 import { createRedisAttempts } from "../../src/http/attempts.redis.ts";
 import { type Allowance, type Attempts, createMemoryAttempts } from "../../src/http/attempts.ts";
 import { createLog } from "../../src/platform/log.ts";
@@ -107,6 +108,7 @@ describe.skipIf(!hasRedis)("attempts counted in Redis (needs redis-server)", () 
 });
 
 test("requests are counted by their network: half of an IPv6 address is its customer's", () => {
+  const networkOf = createNetworkOf(createTrustedProxies([]));
   const from = (address: string): string =>
     networkOf(new Request("http://localhost/"), {
       requestIP: () => ({ address, family: "IPv6", port: 1 }),

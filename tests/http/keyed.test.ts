@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Elysia, t } from "elysia";
 import { errorAnswers } from "../../src/http/errors.ts";
+import { UNCOUNTED } from "../../src/http/attempts.ts";
 import { createIdentify, guard } from "../../src/http/guard.ts";
 import { createKeyStore } from "../../src/http/keys.store.ts";
 import { type Keys, createKeys } from "../../src/http/keys.ts";
@@ -78,7 +79,9 @@ async function credentials(): Promise<Record<string, Record<string, string>>> {
 function tinyApp(auth: "open" | "required", configured: readonly string[]) {
   const tokens = createTokens(SECRET, Date.now);
   const all = createKeys({ store: createKeyStore(database), configured, now: Date.now });
-  const marks = guard(createIdentify({ auth, tokens, keys: all, guestId: () => 2 ** 41 }));
+  const marks = guard(
+    createIdentify({ auth, tokens, keys: all, requests: UNCOUNTED, guestId: () => 2 ** 41 }),
+  );
   const body = t.Object({ content: t.String() });
   return new Elysia()
     .use(errorAnswers(createLog("silent")))

@@ -18,7 +18,7 @@ import { createTries } from "./tries.ts";
 
 /** Accounts, where they are signed in, and what becomes of them, joined. */
 export interface AccountsFeature {
-  routes: Omit<AccountRoutesDependencies, "guard" | "keys">;
+  routes: Omit<AccountRoutesDependencies, "guard" | "keys" | "networkOf">;
   close(): Promise<void>;
 }
 

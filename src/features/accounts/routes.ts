@@ -1,9 +1,10 @@
 import { Elysia } from "elysia";
 import { type KeyRoutesDependencies, keyRoutes } from "./key-routes.ts";
 import { type MeRoutesDependencies, meRoutes } from "./me-routes.ts";
-import { signInRoutes } from "./sign-in-routes.ts";
+import { type SignInRoutesDependencies, signInRoutes } from "./sign-in-routes.ts";
 
-export interface AccountRoutesDependencies extends MeRoutesDependencies, KeyRoutesDependencies {}
+export interface AccountRoutesDependencies
+  extends SignInRoutesDependencies, MeRoutesDependencies, KeyRoutesDependencies {}
 
 /** Every route of accounts and keys. */
 export function accountRoutes(dependencies: AccountRoutesDependencies) {

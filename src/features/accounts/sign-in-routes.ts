@@ -1,5 +1,5 @@
 import { Elysia, t } from "elysia";
-import { networkOf } from "../../http/address.ts";
+import type { NetworkOf } from "../../http/address.ts";
 import { problemSchema } from "../../http/problem.ts";
 import type { Accounts } from "./accounts.ts";
 import { loginBody, refreshBody, registerBody, registeredSchema, tokensSchema } from "./model.ts";
@@ -8,10 +8,11 @@ import type { IssuedTokens, SignIn } from "./sign-in.ts";
 export interface SignInRoutesDependencies {
   accounts: Accounts;
   signIn: SignIn;
+  networkOf: NetworkOf;
 }
 
 /** What nobody has to be signed in for. */
-export function signInRoutes({ accounts, signIn }: SignInRoutesDependencies) {
+export function signInRoutes({ accounts, signIn, networkOf }: SignInRoutesDependencies) {
   const tags = ["accounts"];
   const busy = { 429: problemSchema, 503: problemSchema };
   return new Elysia({ name: "sign-in" })

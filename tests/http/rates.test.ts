@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHmac } from "node:crypto";
+import { NETWORK_REQUESTS, USER_REQUESTS } from "../../src/http/request-rate.ts";
+import { type TestApp, startTestApp, until } from "../support/app.ts";
+
+const SECRET = "the secret of these tests, long enough";
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startTestApp({ JWT_SECRET: SECRET, TRUSTED_PROXIES: "127.0.0.1" });
+});
+afterAll(() => app.stop());
+
+function tokenOf(id: number): string {
+  const encode = (value: unknown): string =>
+    Buffer.from(JSON.stringify(value)).toString("base64url");
+  const exp = Math.floor(Date.now() / 1000) + 60;
+  const claims = { iss: "earshot", aud: "earshot", sub: String(id), role: "user", name: "N", exp };
+  const signed = `${encode({ alg: "HS256", typ: "JWT" })}.${encode(claims)}`;
+  return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
+}
+
+/** How many of so many requests at once are refused for their rate. */
+async function refused(count: number, path: string, headers: Record<string, string>) {
+  const answers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const response = await fetch(app.url + path, { headers });
+      await response.arrayBuffer();
+      return response;
+    }),
+  );
+  const limited = answers.filter(({ status }) => status === 429);
+  for (const { headers } of limited) expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
+  return limited.length;
+}
+
+describe("requests", () => {
+  test("of one network are limited, those of others go on", async () => {
+    const from = (address: string) => ({ "x-forwarded-for": `6.6.6.6, ${address}` });
+    const { burst } = NETWORK_REQUESTS;
+    expect(await refused(burst + 500, "/v1/languages", from("203.0.113.1"))).toBeGreaterThan(0);
+    expect(await refused(10, "/v1/languages", from("203.0.113.2"))).toBe(0);
+    // Who sends straight to this server cannot pick an address: the proxy's is this machine itself.
+    expect(await refused(10, "/v1/languages", {})).toBe(0);
+  });
+
+  test("of one user are limited wherever they come from", async () => {
+    const { burst } = USER_REQUESTS;
+    const headers = { authorization: `Bearer ${tokenOf(7)}` };
+    expect(await refused(burst + 300, "/v1/rooms", headers)).toBeGreaterThan(0);
+    expect(await refused(5, "/v1/rooms", { authorization: `Bearer ${tokenOf(8)}` })).toBe(0);
+  });
+});
+
+describe("sockets", () => {
+  test("of one user are limited, and closing one makes room", async () => {
+    const open = (id: number): WebSocket =>
+      new WebSocket(`${app.wsUrl}/v1/ws/chat`, ["earshot.v1", `bearer.${tokenOf(id)}`]);
+    const sockets = Array.from({ length: 100 }, () => open(9));
+    await until(() => sockets.every(({ readyState }) => readyState === WebSocket.OPEN));
+    const upgrade = {
+      authorization: `Bearer ${tokenOf(9)}`,
+      connection: "upgrade",
+      upgrade: "websocket",
+      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      "sec-websocket-version": "13",
+    };
+    const one = await fetch(`${app.url}/v1/ws/chat`, { headers: upgrade });
+    expect(one.status).toBe(429);
+    expect(await one.json()).toMatchObject({ code: "rate_limited" });
+    sockets.pop()?.close();
+    let again = open(9);
+    await until(async () => {
+      if (again.readyState === WebSocket.OPEN) return true;
+      if (again.readyState === WebSocket.CLOSED) again = open(9);
+      return false;
+    });
+    for (const socket of [...sockets, again]) socket.close();
+  });
+});
