@@ -7,11 +7,7 @@ import { Inference } from "./features/assistant/inference.ts";
 import { roomReader, transcriptionReader } from "./features/assistant/said.ts";
 import { createAccountsFeature, createHolders } from "./features/accounts/feature.ts";
 import { createMessageBelongings } from "./features/chat/belongings.store.ts";
-import { EARSHOT, earshotEncoding } from "./features/chat/dialects/earshot.ts";
-import type { ChatLive, ChatMessage } from "./features/chat/model.ts";
-import { createRoomsService } from "./features/chat/rooms.ts";
-import { createChatService } from "./features/chat/service.ts";
-import { createChatStore } from "./features/chat/store.ts";
+import { createChatFeature } from "./features/chat/feature.ts";
 import {
   KEPT_FIELDS_MAX,
   KEPT_MESSAGES_BYTES_MAX,
@@ -41,10 +37,7 @@ import { createRedisKept } from "./platform/kept.redis.ts";
 import { createMemoryKept } from "./platform/kept.ts";
 import { type Log, errorFields } from "./platform/log.ts";
 import { closeRedis, openRedis, whenReady } from "./platform/redis.ts";
-import { createFanout } from "./realtime/fanout.ts";
 import { createGateway } from "./realtime/gateway.ts";
-import { createPresence } from "./realtime/presence.ts";
-import { createPresenceStore } from "./realtime/presence.store.ts";
 import { UNLIMITED, createRateLimit } from "./realtime/rate.ts";
 import { openRecognition, speechSettings } from "./speech/open.ts";
 import { createTexts } from "./text/texts.ts";
@@ -67,9 +60,8 @@ const GUEST_ID_MAX = 2 ** 47;
 const MEMORY_KEPT_BYTES_MAX = 256 * 1024 * 1024;
 /** Bun cuts bodies here, unasked; every route has a limit of its own below this. */
 const READ_BYTES_MAX = 2 * UPLOAD_BODY_BYTES_MAX;
-/** Text frames of one socket, and what one user may say over all its sockets in this process. */
+/** Text frames of one socket. */
 const FRAMES = { perSecond: 200, burst: 1_000 };
-const SPEAKING = { perSecond: 200, burst: 1_000 };
 /** A connection that says nothing for so long is closed. */
 const HTTP_IDLE_S = 60;
 /** A start waits so long for Redis; without it the server starts and says so in `/readyz`. */
@@ -160,40 +152,20 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       log: log.part("sockets"),
     });
 
-    const chatStore = createChatStore({ database, newId, now });
-    const fanout = createFanout<ChatMessage, ChatLive>({
+    const chat = createChatFeature({
+      database,
       bus,
-      log: log.part("rooms"),
-      roomLog: chatStore,
-      encodings: { [EARSHOT]: earshotEncoding },
+      redis,
       publish: (topic, text) => void server?.publish(topic, text),
-      refine: (room, live) => chat.hear(room, live),
-      onMissed: (room) => void presence.compare(room),
-      changedElsewhere: database.changedElsewhere,
-      onChanged: () => chat.recheck(),
-    });
-    stops.push(() => fanout.close());
-    const presence = createPresence({
-      store:
-        redis === null
-          ? null
-          : createPresenceStore({ redis, processId, leaseMs: config.presenceLeaseMs, now }),
-      tell: (room, change) => fanout.tell(room, { kind: "presence", change }),
-      leaseMs: config.presenceLeaseMs,
-      log: log.part("presence"),
-    });
-    stops.push(() => presence.close());
-    const rooms = createRoomsService({ store: chatStore, fanout, presence });
-    const chat = createChatService({
-      store: chatStore,
-      rooms,
-      fanout,
-      presence,
-      speaking: config.rateLimits ? createRateLimit(SPEAKING, now) : UNLIMITED,
+      isRated: config.rateLimits,
+      presenceLeaseMs: config.presenceLeaseMs,
+      processId,
       newId,
       now,
-      log: log.part("chat"),
+      log,
     });
+    stops.push(chat.close);
+    const { rooms, service: talk } = chat.routes;
 
     const inference = new Inference(
       config.openAi === null ? null : { ...config.openAi, model: config.llmModel },
@@ -212,9 +184,9 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       recognition,
       processText: config.llmCleanup ? cleanup : texts.process,
       captions: {
-        interim: chat.caption,
+        interim: talk.caption,
         final: async (caller, room, clientId, text) => {
-          await chat.say(caller, room, { clientId, text, kind: "caption" });
+          await talk.say(caller, room, { clientId, text, kind: "caption" });
         },
       },
       checkRoom: rooms.checkMayEnter,
@@ -231,7 +203,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     const assistant = createAssistantFeature({
       inference,
       readTranscription: transcriptionReader(transcription.routes.service),
-      readRoom: roomReader({ checkExists: rooms.checkExists, history: chat.history }),
+      readRoom: roomReader({ checkExists: rooms.checkExists, history: talk.history }),
       quota: config.rateLimits ? createRateLimit(QUESTIONS, now) : UNLIMITED,
       log: log.part("assistant"),
     });
@@ -248,7 +220,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       sources: {
         // What was transcribed into a room counts once.
         ...(topicsFrom.includes("rooms") && {
-          rooms: roomSource(chatStore.saidAfter, !isTranscribedCounted),
+          rooms: roomSource(chat.saidAfter, !isTranscribedCounted),
         }),
         ...(isTranscribedCounted && {
           transcriptions: transcriptionSource(transcription.saidAfter),
@@ -318,7 +290,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       },
       requestRate: { networkOf, requests: count("network requests", NETWORK_REQUESTS) },
       accounts: { ...accounts.routes, keys, networkOf },
-      chat: { gateway, service: chat, rooms, fanout },
+      chat: { gateway, ...chat.routes },
       transcription: { gateway, ...transcription.routes },
       files: transcription.files,
       topics: topics.routes,

@@ -1,5 +1,16 @@
 import { isIP } from "node:net";
 import { cpus } from "node:os";
+import {
+  ConfigError,
+  type Environment,
+  choice,
+  httpAddress,
+  list,
+  quoted,
+  secret,
+  text,
+  whole,
+} from "./environment.ts";
 
 /** How much a line of the log matters; `silent` writes nothing. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
@@ -50,13 +61,6 @@ export interface Config {
   /** Settings of later versions that were given and have no effect in this one. */
   unused: string[];
 }
-
-/** A setting that cannot be used. Its message is one line and names the setting, never a secret. */
-export class ConfigError extends Error {
-  override name = "ConfigError";
-}
-
-export type Environment = Record<string, string | undefined>;
 
 const PORT_MAX = 65_535;
 const WORKERS_MAX = 64;
@@ -142,25 +146,6 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** A value as it may stand in a message: one line, whatever it holds. */
-function quoted(value: string): string {
-  return JSON.stringify(value);
-}
-
-/** A setting's text; unset and empty mean the same. */
-function text(env: Environment, name: string): string | null {
-  const value = env[name]?.trim();
-  return value === undefined || value === "" ? null : value;
-}
-
-function secret(env: Environment, name: string, bytesMin: number): string | null {
-  const value = text(env, name);
-  if (value !== null && Buffer.byteLength(value) < bytesMin) {
-    throw new ConfigError(`${name} must have at least ${bytesMin} bytes`);
-  }
-  return value;
-}
-
 /** What a header cannot carry unchanged would be a key that opens nothing. */
 function apiKeys(env: Environment): string[] {
   const keys = text(env, "API_KEYS")?.split(/\s*,\s*/) ?? [];
@@ -172,51 +157,6 @@ function apiKeys(env: Environment): string[] {
   throw new ConfigError(
     `API_KEYS must be keys with commas between them, each ${API_KEY_CHARACTERS_MIN} to ${API_KEY_CHARACTERS_MAX} ASCII characters without spaces`,
   );
-}
-
-function choice<const T extends string>(
-  env: Environment,
-  name: string,
-  values: readonly T[],
-  fallback: NoInfer<T>,
-): T {
-  const value = text(env, name);
-  if (value === null) return fallback;
-  const found = values.find((one) => one === value);
-  if (found === undefined) {
-    throw new ConfigError(`${name} must be one of ${values.join(", ")}, not ${quoted(value)}`);
-  }
-  return found;
-}
-
-/** Some of `values`, comma-separated. */
-function list<const T extends string>(
-  env: Environment,
-  name: string,
-  values: readonly T[],
-  fallback: NoInfer<T>[],
-): T[] {
-  const parts = text(env, name)?.split(/\s*,\s*/);
-  if (parts === undefined) return fallback;
-  return parts.map((part) => {
-    const found = values.find((one) => one === part);
-    if (found === undefined) {
-      throw new ConfigError(`${name} must list any of ${values.join(", ")}, not ${quoted(part)}`);
-    }
-    return found;
-  });
-}
-
-function whole(env: Environment, name: string, fallback: number, min: number, max: number): number {
-  const value = text(env, name);
-  if (value === null) return fallback;
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || number < min || number > max) {
-    throw new ConfigError(
-      `${name} must be a whole number from ${min} to ${max}, not ${quoted(value)}`,
-    );
-  }
-  return number;
 }
 
 function databasePath(env: Environment): string {
@@ -234,14 +174,6 @@ function redisUrl(env: Environment): string | null {
   const url = URL.parse(value);
   if (url === null || !["redis:", "rediss:"].includes(url.protocol)) {
     throw new ConfigError("REDIS_URL must be an address such as redis://127.0.0.1:6379");
-  }
-  return value;
-}
-
-function httpAddress(env: Environment, name: string): string | null {
-  const value = text(env, name);
-  if (value !== null && !/^https?:$/.test(URL.parse(value)?.protocol ?? "")) {
-    throw new ConfigError(`${name} must be an address such as https://example.org/path`);
   }
   return value;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError, type Environment, readConfig } from "../src/config.ts";
+import { readConfig } from "../src/config.ts";
+import { ConfigError, type Environment } from "../src/environment.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const SECRET = "a secret of more than thirty-two bytes";

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { ConfigError, readConfig } from "../config.ts";
+import { readConfig } from "../config.ts";
+import { ConfigError } from "../environment.ts";
 import { CATALOGUE, type CatalogueEntry } from "../speech/models/catalogue.ts";
 import { isModelName, listInstalled, removeModel } from "../speech/models/installed.ts";
 import { type PullWatcher, type Pulled, entryNamed, pullModel } from "../speech/models/pull.ts";

@@ -1,5 +1,6 @@
 import { startApp } from "../app.ts";
-import { ConfigError, readConfig } from "../config.ts";
+import { readConfig } from "../config.ts";
+import { ConfigError } from "../environment.ts";
 import { createLog, errorFields } from "../platform/log.ts";
 import { VERSION } from "../version.ts";
 

@@ -1,7 +1,8 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { ConfigError, readConfig } from "../config.ts";
+import { readConfig } from "../config.ts";
+import { ConfigError } from "../environment.ts";
 import { LANGUAGES } from "../features/transcription/model.ts";
 import { createLog } from "../platform/log.ts";
 import { UnsupportedAudio } from "../speech/audio.ts";

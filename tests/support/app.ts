@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, startApp } from "../../src/app.ts";
-import { type Environment, readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config.ts";
+import { type Environment } from "../../src/environment.ts";
 import { createLog } from "../../src/platform/log.ts";
 
 /** The real app on a free port, with a database of its own. */

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Environment } from "../../src/config.ts";
+import type { Environment } from "../../src/environment.ts";
 import { QUIET, temporaryFolder } from "./app.ts";
 
 const MAIN = join(import.meta.dir, "../../src/main.ts");

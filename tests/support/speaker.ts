@@ -1,4 +1,4 @@
-import { type Environment } from "../../src/config.ts";
+import { type Environment } from "../../src/environment.ts";
 import { decodeWav } from "../../src/speech/wav.ts";
 import { type TestApp, startTestApp, until } from "./app.ts";
 import { type Frame, type TestSocket, openSocket } from "./socket.ts";

@@ -1,4 +1,4 @@
-import type { Environment } from "../../src/config.ts";
+import type { Environment } from "../../src/environment.ts";
 import type { TestApp } from "./app.ts";
 import { startHearingApp } from "./speaker.ts";
 

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { Value } from "@sinclair/typebox/value";
-import { ConfigError } from "../../config.ts";
+import { ConfigError } from "../../environment.ts";
 import { BUILT_IN } from "./built-in.ts";
 import type { Source } from "./model.ts";
 import { readSource } from "./source-entry.ts";
