@@ -183,6 +183,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       kept,
       recognition,
       processText: config.llmCleanup ? cleanup : texts.process,
+      processEdit: texts.process,
       captions: {
         interim: talk.caption,
         final: async (caller, room, clientId, text) => {

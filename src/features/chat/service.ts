@@ -244,7 +244,10 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
       await rooms.checkMayEnter(caller, room);
       fanout.tell(room, { kind: "caption", user: memberOf(caller), segmentId, text });
     },
-    read: (caller, room, offset) => store.setRead(room, caller.userId, offset),
+    read: async (caller, room, offset) => {
+      await rooms.checkMayEnter(caller, room);
+      await store.setRead(room, caller.userId, offset);
+    },
     history: async (caller, room, query, answer) => {
       const { after, before, limit = HISTORY_MESSAGES_MAX } = query;
       await rooms.checkMayEnter(caller, room);

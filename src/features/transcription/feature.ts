@@ -49,6 +49,8 @@ export interface TranscriptionFeatureDependencies {
   kept: Kept;
   recognition: Recognition | null;
   processText(job: TextJob): Promise<TextResult>;
+  /** For what somebody wrote by hand, where nothing is to be put right. */
+  processEdit(job: TextJob): Promise<TextResult>;
   captions: Captions;
   /** Throws when the caller may not enter the room. */
   checkRoom(caller: Caller, room: string): Promise<void>;
@@ -132,7 +134,7 @@ export function createTranscriptionFeature(
       edits: createTranscriptionEdits({
         store,
         editStore,
-        processText,
+        processText: dependencies.processEdit,
       }),
       search: createTranscriptionSearch({ find: search }),
       live,
