@@ -11,12 +11,6 @@ import {
 import type { EntityLabel } from "../../text/entities/labels.ts";
 import type { Topic } from "./model.ts";
 
-/** What is asked about topics. All of it is answered from one state of the database. */
-export type TopicQuestion =
-  | ({ about: "topics" } & TopicsQuery)
-  | ({ about: "publications" } & PublicationsQuery)
-  | ({ about: "timeline" } & TimelineQuery);
-
 export interface TopicsQuery {
   /** Null for all of them together. */
   publication: string | null;
