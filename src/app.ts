@@ -210,7 +210,6 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     });
 
     const { topicsFrom } = config;
-    const isTranscribedCounted = topicsFrom.includes("transcriptions");
     const topics = createTopicsFeature({
       database,
       reader: reading,
@@ -219,11 +218,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       queuedMax: config.queuedPostsMax,
       takesPosts: topicsFrom.includes("posts"),
       sources: {
-        // What was transcribed into a room counts once.
-        ...(topicsFrom.includes("rooms") && {
-          rooms: roomSource(chat.saidAfter, !isTranscribedCounted),
-        }),
-        ...(isTranscribedCounted && {
+        ...(topicsFrom.includes("rooms") && { rooms: roomSource(chat.saidAfter) }),
+        ...(topicsFrom.includes("transcriptions") && {
           transcriptions: transcriptionSource(transcription.saidAfter),
         }),
       },

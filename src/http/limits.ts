@@ -21,12 +21,12 @@ export function bodyLimit(largerAt: Readonly<Record<string, number>> = {}) {
     .onRequest(({ request }) => {
       const bytes = Number(request.headers.get("content-length") ?? 0);
       if (bytes <= BODY_BYTES_MAX) return;
-      const bytesMax = largerAt[new URL(request.url).pathname] ?? BODY_BYTES_MAX;
+      const bytesMax = largerAt[pathOf(request)] ?? BODY_BYTES_MAX;
       if (bytes > bytesMax) throw tooLarge(bytesMax);
     })
     .onParse({ as: "global" }, ({ request }, contentType) => {
       if (contentType === "") return undefined;
-      if (contentType !== JSON_TYPE || new URL(request.url).pathname in largerAt) return null;
+      if (contentType !== JSON_TYPE || pathOf(request) in largerAt) return null;
       // One that told its length is as long as it said, and the server's own parser is quicker.
       return isLengthTold(request) ? undefined : parseJson(request);
     });
@@ -77,6 +77,11 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The path as routes know it: they answer with a slash at its end as well. */
+function pathOf({ url }: Request): string {
+  return new URL(url).pathname.replace(/\/$/, "");
 }
 
 async function parseJson(request: Request): Promise<unknown> {

@@ -51,7 +51,6 @@ export interface ChatStore {
 export interface SaidMessage {
   id: number;
   room: string;
-  kind: "text" | "caption";
   text: string;
   at: number;
 }
@@ -297,7 +296,7 @@ export function createChatStore({ database, newId, now }: ChatStoreDependencies)
         const { id, kind, text, at } = message;
         // A message that was removed has no text any more.
         if (isPrivate || text === "" || (kind !== "text" && kind !== "caption")) return [];
-        return [{ id, room, kind, text, at }];
+        return [{ id, room, text, at }];
       });
       const last = rows.at(-1);
       return last === undefined ? null : { reached: last.message.id, said };

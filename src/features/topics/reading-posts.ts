@@ -40,6 +40,9 @@ export function readPost(sent: unknown): NewPost | Refusal {
       return invalid(`${field} may have ${NAME_CHARACTERS_MAX} characters`);
     }
   }
+  if (publication === "." || publication === "..") {
+    return invalid("publication: no address can name that");
+  }
   if (publication === TRANSCRIPTIONS_PUBLICATION || publication.startsWith(ROOM_PUBLICATION)) {
     return invalid("publication: that name is kept for what is said here");
   }

@@ -15,33 +15,31 @@ interface SaidRow {
 
 interface RoomRow extends SaidRow {
   room: string;
-  kind: "text" | "caption";
 }
 
-/** The messages of a room are posts of its own publication. */
-export function roomSource(read: ReadRows<RoomRow>, hasCaptions: boolean): ReadSaid {
-  return source(read, ({ kind, room }) =>
-    kind === "caption" && !hasCaptions ? null : `${ROOM_PUBLICATION}${room}`,
-  );
+/** The messages and captions of a room are posts of its own publication. */
+export function roomSource(read: ReadRows<RoomRow>): ReadSaid {
+  return source(read, ({ room }) => `${ROOM_PUBLICATION}${room}`);
 }
 
-/** What is transcribed is one publication, whoever said it. */
+/** What is transcribed, but not into a room, is one publication, whoever said it. */
 export function transcriptionSource(read: ReadRows<SaidRow>): ReadSaid {
   return source(read, () => TRANSCRIPTIONS_PUBLICATION);
 }
 
 function source<Row extends SaidRow>(
   read: ReadRows<Row>,
-  publicationOf: (row: Row) => string | null,
+  publicationOf: (row: Row) => string,
 ): ReadSaid {
   return async (after, limit) => {
     const rows = await read(after, limit);
     if (rows === null) return null;
     const posts = rows.said.flatMap((row): NewPost[] => {
-      const publication = publicationOf(row);
-      if (publication === null || row.text.trim() === "") return [];
+      if (row.text.trim() === "") return [];
       const { id, text, at } = row;
-      return [{ content: text, publication, externalId: String(id), publishedAt: at }];
+      return [
+        { content: text, publication: publicationOf(row), externalId: String(id), publishedAt: at },
+      ];
     });
     return { reached: rows.reached, posts };
   };

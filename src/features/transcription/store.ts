@@ -12,7 +12,10 @@ export interface SaidSegment {
 }
 
 export interface TranscriptionStore {
-  /** What was said or saved in rows after `id`; null when there are none. */
+  /**
+   * What was said or saved in rows after `id`; null when there are none. What was spoken into a room
+   * is the room's, and is passed over.
+   */
   saidAfter(id: number, limit: number): Promise<{ reached: number; said: SaidSegment[] } | null>;
   /** Adds a finished transcription, as one segment. */
   add(row: NewTranscription): Promise<Transcription>;
@@ -124,11 +127,12 @@ export function createTranscriptionStore({
 
   return {
     saidAfter: async (id, limit) => {
-      const said = db
+      const rows = db
         .select({
           id: segments.id,
           text: sql<string>`coalesce(${segments.recognised_text}, ${segments.text})`,
           at: sql<number>`${transcriptions.created_at} + ${segments.start_ms}`,
+          room: transcriptions.room,
         })
         .from(segments)
         .innerJoin(transcriptions, eq(transcriptions.id, segments.transcription_id))
@@ -136,7 +140,8 @@ export function createTranscriptionStore({
         .orderBy(asc(segments.id))
         .limit(limit)
         .all();
-      const last = said.at(-1);
+      const last = rows.at(-1);
+      const said = rows.filter(({ room }) => room === null);
       return last === undefined ? null : { reached: last.id, said };
     },
     add: (row) => commit(() => insert(row)),

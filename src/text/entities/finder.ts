@@ -19,8 +19,8 @@ export type EntityFinder = (text: string, language: FoundLanguage) => Entity[];
 export const FOUND_LANGUAGES = ["en", "hi"] as const;
 export type FoundLanguage = (typeof FOUND_LANGUAGES)[number];
 
-/** Entities of one text past this many are left out. */
-export const TEXT_ENTITIES_MAX = 1_000;
+/** Entities of one text past this many are left out: more than the longest post can name. */
+export const TEXT_ENTITIES_MAX = 25_000;
 
 /** A tagged sentence of a text. */
 export interface TaggedSentence {

@@ -98,12 +98,18 @@ async function caption(folder: string, room: string, text: string): Promise<void
     database.db.run(`INSERT INTO messages
       (room_id, offset, client_id, user_id, user_name, kind, text, at)
       SELECT id, 1000, 'segment', 1, 'One', 'caption', '${text}', 0 FROM rooms WHERE name = '${room}'`);
+    database.db
+      .run(`INSERT INTO transcriptions (id, user_id, language, created_at, updated_at, room)
+      VALUES (1000, 1, 'en', 0, 0, '${room}')`);
+    database.db.run(`INSERT INTO segments
+      (transcription_id, segment_id, seq, text, language, start_ms, end_ms, words)
+      VALUES (1000, 'segment', 1, '${text}', 'en', 0, 0, '[]')`);
   });
   await database.close();
 }
 
 describe("what is said in rooms and transcriptions", () => {
-  test.concurrent("counts under its own names, but what is private never; captions once", () =>
+  test.concurrent("counts under its own names, but what is private never; captions as their room's", () =>
     inPlace(async ({ folder, start }) => {
       const app = await start(ALL);
       await ask(app, "POST", "/v1/rooms", { room: "secret", private: true });
@@ -115,17 +121,17 @@ describe("what is said in rooms and transcriptions", () => {
       await caption(folder, "lobby", "PER Ada");
       await transcribe(app, "PER Ada");
       await send(app, { content: "PER Ada", publication: "news" });
-      await counted(app, 5);
-      expect(await talkOf(app, "room:lobby")).toEqual(["PER Ada: 2", "LOC Paris: 1"]);
+      await counted(app, 6);
+      expect(await talkOf(app, "room:lobby")).toEqual(["PER Ada: 3", "LOC Paris: 1"]);
       expect(await sizesOf(app)).toEqual({
         news: 1,
-        "room:lobby": 2,
+        "room:lobby": 3,
         "room:tea & cake/50%": 1,
         transcriptions: 1,
       });
       expect(await get<unknown>(app, "/v1/topics")).toMatchObject({
         topics: [
-          { topic: "Ada", count: 5, publications: 4 },
+          { topic: "Ada", count: 6, publications: 4 },
           { topic: "Paris", count: 1, publications: 1 },
         ],
       });
@@ -185,20 +191,19 @@ describe("what is said in rooms and transcriptions", () => {
     }));
 });
 
-test("captions are what their room says where nothing else counts them", async () => {
+test("what a room says are its messages and captions, and nothing is no post", async () => {
   const rows = [
-    { id: 1, room: "lobby", kind: "text", text: "typed", at: 5 },
-    { id: 2, room: "lobby", kind: "caption", text: "spoken", at: 6 },
-    { id: 3, room: "lobby", kind: "text", text: " \n", at: 7 },
+    { id: 1, room: "lobby", text: "typed", at: 5 },
+    { id: 2, room: "lobby", text: "spoken", at: 6 },
+    { id: 3, room: "lobby", text: " \n", at: 7 },
   ] as const;
   const read = async (after: number) =>
     after < 4 ? { reached: 4, said: rows.filter(({ id }) => id > after) } : null;
   const typed = { content: "typed", publication: "room:lobby", externalId: "1", publishedAt: 5 };
   const spoken = { content: "spoken", publication: "room:lobby", externalId: "2", publishedAt: 6 };
-  expect(await roomSource(read, true)(0, 50)).toEqual({ reached: 4, posts: [typed, spoken] });
-  expect(await roomSource(read, false)(0, 50)).toEqual({ reached: 4, posts: [typed] });
-  expect(await roomSource(read, false)(3, 50)).toEqual({ reached: 4, posts: [] });
-  expect(await roomSource(read, true)(4, 50)).toBeNull();
+  expect(await roomSource(read)(0, 50)).toEqual({ reached: 4, posts: [typed, spoken] });
+  expect(await roomSource(read)(3, 50)).toEqual({ reached: 4, posts: [] });
+  expect(await roomSource(read)(4, 50)).toBeNull();
   expect(await transcriptionSource(read)(1, 50)).toEqual({
     reached: 4,
     posts: [{ ...spoken, publication: "transcriptions" }],
