@@ -19,17 +19,21 @@ export function tellLog(
 }
 
 /** Answers every batch of a pool with `work` of each job; a job that throws fails alone. */
-export function serveJobs<Job, Result>(work: (job: Job) => Result): void {
-  self.addEventListener("message", ({ data }: MessageEvent<Batch<Job>>) => {
-    const outcomes = data.jobs.map((job) => {
+export function serveJobs<Job, Result>(work: (job: Job) => Result | Promise<Result>): void {
+  const answer = async ({ batch, jobs }: Batch<Job>): Promise<void> => {
+    const outcomes: BatchResult<Result>["outcomes"] = [];
+    for (const job of jobs) {
       try {
-        return { result: work(job) };
+        const result = work(job);
+        // Most are done at once, and awaiting each would cost as much as many of them.
+        outcomes.push({ result: result instanceof Promise ? await result : result });
       } catch (error) {
-        return { error: error instanceof Error ? error.message : String(error) };
+        outcomes.push({ error: error instanceof Error ? error.message : String(error) });
       }
-    });
-    self.postMessage({ batch: data.batch, outcomes } satisfies BatchResult<Result>);
-  });
+    }
+    self.postMessage({ batch, outcomes } satisfies BatchResult<Result>);
+  };
+  self.addEventListener("message", ({ data }: MessageEvent<Batch<Job>>) => void answer(data));
   tellReady();
 }
 

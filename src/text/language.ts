@@ -1,6 +1,5 @@
-// Loading these tables takes about 0.3 s and up to 100 MB, once per thread, and the package cannot
-// be required lazily; so only the text worker imports this file (and pipeline.ts).
-import { eld } from "eld/small";
+/** Loads the detector, the first time in a thread: its tables take about 0.3 s and up to 100 MB. */
+const loadDetector = async () => (await import("eld/small")).eld;
 
 /** Only this much of a text is looked at: the detector itself reads about 350 bytes. */
 const SAMPLE_CHARS_MAX = 4_000;
@@ -45,9 +44,9 @@ const LETTER = /\p{L}/gu;
  * separates Hindi from Marathi by 0.002 of a point and calls नमस्ते Marathi. Latin text is "hi"
  * when it is plainly romanised Hindi, another language only when it has at least four words and
  * that language leads English clearly, and otherwise "en". Addresses, mentions and numbers are
- * not counted.
+ * not counted. Only what is in doubt waits for the detector to load.
  */
-export function detectLanguage(text: string): string | null {
+export async function detectLanguage(text: string): Promise<string | null> {
   const words = text
     .slice(0, SAMPLE_CHARS_MAX)
     .split(/\s+/u)
@@ -64,10 +63,10 @@ export function detectLanguage(text: string): string | null {
   if (devanagari >= latin && devanagari >= others && devanagari > 0) return "hi";
   if (latin >= others) return tellLatin(words);
   const foreign = words.filter((word) => !/\p{Script=Latin}/u.test(word));
-  return eld.detect(foreign.join(" ")).language || null;
+  return (await loadDetector()).detect(foreign.join(" ")).language || null;
 }
 
-function tellLatin(words: readonly string[]): string {
+async function tellLatin(words: readonly string[]): Promise<string> {
   const latin = words.filter((word) => /\p{Script=Latin}/u.test(word));
   const roman = latin.filter((word) => ROMAN_HINDI.has(stripPunctuation(word))).length;
   // A phrase of two or three words has no room for two of them, so half is enough ("kya hua").
@@ -76,7 +75,7 @@ function tellLatin(words: readonly string[]): string {
   if (roman >= ROMAN_WORDS_MIN && roman / latin.length >= ROMAN_SHARE_MIN) return "hi";
   if (few) return "en";
 
-  const result = eld.detect(latin.join(" "));
+  const result = (await loadDetector()).detect(latin.join(" "));
   if (result.language === "" || result.language === "en") return "en";
   // The detector's own isReliable() compares a score with a language's number, so its margin
   // means nothing; the scores themselves are sound.

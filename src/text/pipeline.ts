@@ -27,12 +27,13 @@ export interface TextResult {
 
 /**
  * Makes what cleans one text, says how many words it has, in which language they are and whom they
- * name. It is pure and synchronous; the first text without a language may wait for the detector to
- * load.
+ * name. Pure; the first text without a language may wait for the detector to load.
  */
-export function createTextProcessor(findEntities: EntityFinder): (job: TextJob) => TextResult {
-  return (job) => {
-    const language = job.language ?? detectLanguage(job.text);
+export function createTextProcessor(
+  findEntities: EntityFinder,
+): (job: TextJob) => Promise<TextResult> {
+  return async (job) => {
+    const language = job.language ?? (await detectLanguage(job.text));
     const text = cleanText(job.text, language ?? "");
     const found = foundLanguage(language);
     const entities = found === null ? [] : findEntities(text, found);

@@ -19,7 +19,9 @@ function start(models: SharedModels): void {
   });
   const processText = createTextProcessor(findEntities);
   const findTopics = createTopicFinder(findEntities);
-  serveJobs((work: TextWork): TextAnswer =>
-    "topicsOf" in work ? { topics: findTopics(work.topicsOf) } : { processed: processText(work) },
+  serveJobs<TextWork, TextAnswer>((work) =>
+    "topicsOf" in work
+      ? { topics: findTopics(work.topicsOf) }
+      : processText(work).then((processed) => ({ processed })),
   );
 }

@@ -51,8 +51,8 @@ self.addEventListener(
   () => {
     const findTopics = createTopicFinder(findEntities);
     const processText = createTextProcessor(findEntities);
-    serveJobs((work: TextWork): TextAnswer => {
-      if (!("topicsOf" in work)) return { processed: processText(work) };
+    serveJobs<TextWork, TextAnswer>((work) => {
+      if (!("topicsOf" in work)) return processText(work).then((processed) => ({ processed }));
       obey(work.topicsOf);
       return { topics: findTopics(work.topicsOf) };
     });
