@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createReading } from "../src/reading.ts";
 import { createSearchIndex } from "../src/features/transcription/search.store.ts";
-import { searchPage } from "../src/features/transcription/search.ts";
+import { searchPage } from "../src/features/transcription/search-page.ts";
 import { type Database, openDatabase } from "../src/platform/database.ts";
 import { createLog } from "../src/platform/log.ts";
 import { segments, transcriptions } from "../src/schema.ts";

@@ -8,11 +8,11 @@ import {
   listPublications,
 } from "./features/topics/topic.store.ts";
 import type { FoundPage } from "./features/transcription/kept-model.ts";
-import { searchPage } from "./features/transcription/search.ts";
+import { searchPage } from "./features/transcription/search-page.ts";
 import type { SearchRequest } from "./features/transcription/search.store.ts";
 import type { Database } from "./platform/database.ts";
 import type { Log } from "./platform/log.ts";
-import { createPool } from "./platform/pool.ts";
+import { type Pool, PoolClosed, createPool } from "./platform/pool.ts";
 
 /** Everything that reads for longer than the event loop may stand still. */
 const READS = {
@@ -48,23 +48,33 @@ export interface ReadingDependencies {
 
 /**
  * A thread of its own that reads the database file, because a word of half the segments beside one
- * of the other half takes as long as it takes. What is only in memory is read here.
+ * of the other half takes as long as it takes. It is started with the first read. What is only in
+ * memory is read here.
  */
 export function createReading({ database, path, spawn, log }: ReadingDependencies): Reading {
-  const pool = path === ":memory:" ? null : createPool<ReadJob, unknown>({ spawn, size: 1, log });
+  let pool: Pool<ReadJob, unknown> | null = null;
+  let isClosed = false;
+  const run = (job: ReadJob): unknown => {
+    if (path === ":memory:") return answerRead(database.db, job);
+    if (isClosed) throw new PoolClosed("nothing is read any more");
+    pool ??= createPool<ReadJob, unknown>({ spawn, size: 1, log });
+    return pool.run(job);
+  };
   const read =
     <Which extends What>(what: Which) =>
     async (request: Parameters<Reads[Which]>[1]): Promise<ReturnType<Reads[Which]>> => {
       const job: ReadJob<Which> = { path, what, request };
-      const found = pool === null ? answerRead(database.db, job) : await pool.run(job);
-      return found as ReturnType<Reads[Which]>;
+      return (await run(job)) as ReturnType<Reads[Which]>;
     };
   return {
     search: read("search"),
     topics: read("topics"),
     publications: read("publications"),
     timeline: read("timeline"),
-    close: async (withinMs) => pool?.close(withinMs),
+    close: async (withinMs) => {
+      isClosed = true;
+      await pool?.close(withinMs);
+    },
   };
 }
 
