@@ -123,7 +123,7 @@ export function readConfig(env: Environment): Config {
     llmCleanup: llmCleanup(env),
     speechWorkers: whole(env, "SPEECH_WORKERS", Math.max(1, cpus().length), 1, WORKERS_MAX),
     speechParkMs: whole(env, "SPEECH_PARK_MS", 60_000, 100, TIMEOUT_MS_MAX),
-    textWorkers: whole(env, "TEXT_WORKERS", Math.max(1, cpus().length >> 1), 1, WORKERS_MAX),
+    textWorkers: whole(env, "TEXT_WORKERS", Math.max(1, cpus().length), 1, WORKERS_MAX),
     presenceLeaseMs: whole(env, "PRESENCE_LEASE_MS", 15_000, LEASE_MS_MIN, TIMEOUT_MS_MAX),
     rateLimits: choice(env, "RATE_LIMITS", ["on", "off"], "on") === "on",
     logLevel: choice(

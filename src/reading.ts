@@ -57,7 +57,7 @@ export function createReading({ database, path, spawn, log }: ReadingDependencie
   const run = (job: ReadJob): unknown => {
     if (path === ":memory:") return answerRead(database.db, job);
     if (isClosed) throw new PoolClosed("nothing is read any more");
-    pool ??= createPool<ReadJob, unknown>({ spawn, size: 1, log });
+    pool ??= createPool<ReadJob, unknown>({ spawn, size: 1, batchJobsMax: 1, log });
     return pool.run(job);
   };
   const read =

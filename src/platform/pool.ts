@@ -37,6 +37,8 @@ export interface BatchResult<Result> {
 export interface PoolDependencies {
   spawn(): Worker;
   size: number;
+  /** Jobs that a worker is given at once and answers together; 100 unless told. */
+  batchJobsMax?: number;
   log: Log;
 }
 
@@ -61,7 +63,8 @@ interface Member<Job, Result> {
 }
 
 /** Starts `size` workers that answer each `Batch` with a `BatchResult` (see `serveJobs`). */
-export function createPool<Job, Result>({ spawn, size, log }: PoolDependencies): Pool<Job, Result> {
+export function createPool<Job, Result>(dependencies: PoolDependencies): Pool<Job, Result> {
+  const { spawn, size, batchJobsMax = BATCH_JOBS_MAX, log } = dependencies;
   const queue: Waiting<Job, Result>[] = [];
   const members: Member<Job, Result>[] = [];
   let batches = 0;
@@ -73,8 +76,8 @@ export function createPool<Job, Result>({ spawn, size, log }: PoolDependencies):
       while (queue.length > 0 && member.thread.ready() && hasRoom(member)) {
         const count = isRetry(queue)
           ? 1
-          : queue.slice(0, BATCH_JOBS_MAX).findIndex((w) => w.tries > 0);
-        send(member, queue.splice(0, count < 0 ? BATCH_JOBS_MAX : count));
+          : queue.slice(0, batchJobsMax).findIndex((w) => w.tries > 0);
+        send(member, queue.splice(0, count < 0 ? batchJobsMax : count));
       }
     }
     if (queue.length > 0 || members.some((member) => member.inFlight.size > 0)) return;

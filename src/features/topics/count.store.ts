@@ -16,6 +16,8 @@ export interface CountedPost {
   publicationId: number;
   /** Whole days since 1970, UTC. */
   day: number;
+  /** Whether it was said here, where who said it may take it back: its text goes once it is counted. */
+  isSaid: boolean;
   topics: readonly TopicMention[];
 }
 
@@ -26,71 +28,81 @@ export interface CountedPost {
  * order the posts come.
  */
 export function addCounts(db: Database["db"], counted: readonly CountedPost[]): void {
-  const mentions = createSums<[label: EntityLabel, key: string]>();
+  const mentions = new Map<string, [key: string, label: EntityLabel, count: number]>();
   for (const { topics } of counted) {
-    for (const { label, key } of topics) mentions.add(label + key, [label, key]);
+    for (const { label, key } of topics) {
+      const known = mentions.get(label + key);
+      if (known === undefined) mentions.set(label + key, [key, label, 1]);
+      else known[2]++;
+    }
   }
+  const byKey = [...mentions.values()].sort(([one], [other]) => (one < other ? -1 : 1));
   const ids = new Map(
     db
       .all<{ id: number; topic: string }>(
-        sql`INSERT INTO ${topics} (label, key, count)
-          SELECT value->>0, value->>1, value->>2 FROM ${rows(mentions)} WHERE true
+        sql`INSERT INTO ${topics} (key, label, count)
+          SELECT value->>0, value->>1, value->>2 FROM ${rows(byKey)} WHERE true
           ON CONFLICT (key, label) DO UPDATE SET count = count + excluded.count
           RETURNING id, label || key AS topic`,
       )
       .map(({ id, topic }) => [topic, id]),
   );
 
-  const spellings = createSums<[topicId: number, spelling: string]>();
-  const totals = createSums<[topicId: number, publicationId: number]>();
-  const days = createSums<[topicId: number, publicationId: number, day: number]>();
-  const sizes = createSums<[publicationId: number, day: number]>();
+  const spellings = createPairs<string>();
+  const totals = createPairs<number>();
+  const days = createPairs<string>();
+  const sizes = new Map<string, [publicationId: number, day: number, posts: number]>();
   for (const { publicationId, day, topics } of counted) {
-    sizes.add(`${publicationId} ${day}`, [publicationId, day]);
+    const place = `${publicationId} ${day}`;
+    const size = sizes.get(place);
+    if (size === undefined) sizes.set(place, [publicationId, day, 1]);
+    else size[2]++;
     for (const mention of topics) {
       const id = ids.get(mention.label + mention.key);
       if (id === undefined) throw new Error("a topic has no row");
-      for (const spelling of mention.spellings) spellings.add(`${id} ${spelling}`, [id, spelling]);
-      totals.add(`${id} ${publicationId}`, [id, publicationId]);
-      days.add(`${id} ${publicationId} ${day}`, [id, publicationId, day]);
+      totals.add(id, publicationId);
+      days.add(id, place);
+      for (const spelling of mention.spellings) spellings.add(id, spelling);
     }
   }
+  const byDay = days
+    .all()
+    .map(([id, place, count]) => [id, ...place.split(" ").map(Number), count]);
+
   db.run(sql`INSERT INTO ${topic_spellings} (topic_id, spelling, count)
-    SELECT value->>0, value->>1, value->>2 FROM ${rows(spellings)} WHERE true
+    SELECT value->>0, value->>1, value->>2 FROM ${rows(spellings.all().sort(byTopic))} WHERE true
     ON CONFLICT DO UPDATE SET count = count + excluded.count`);
   db.run(sql`INSERT INTO ${topic_counts} (topic_id, publication_id, count)
-    SELECT value->>0, value->>1, value->>2 FROM ${rows(totals)} WHERE true
+    SELECT value->>0, value->>1, value->>2 FROM ${rows(totals.all().sort(byTopic))} WHERE true
     ON CONFLICT DO UPDATE SET count = count + excluded.count`);
   db.run(sql`INSERT INTO ${topic_days} (topic_id, publication_id, day, count)
-    SELECT value->>0, value->>1, value->>2, value->>3 FROM ${rows(days)} WHERE true
+    SELECT value->>0, value->>1, value->>2, value->>3 FROM ${rows(byDay.sort(byTopic))} WHERE true
     ON CONFLICT DO UPDATE SET count = count + excluded.count`);
   db.run(sql`INSERT INTO ${publication_days} (publication_id, day, posts)
-    SELECT value->>0, value->>1, value->>2 FROM ${rows(sizes)} WHERE true
+    SELECT value->>0, value->>1, value->>2 FROM ${rows([...sizes.values()])} WHERE true
     ON CONFLICT DO UPDATE SET posts = posts + excluded.posts`);
 }
 
-interface Sums {
-  /** Each thing that was added with how often it was, in the order of its numbers. */
-  rows(): unknown[][];
-}
-
-function createSums<Thing extends (number | string)[]>(): Sums & {
-  add(identity: string, thing: Thing): void;
-} {
-  const sums = new Map<string, { thing: Thing; count: number }>();
+/** Counts topics in each of some things, of which a topic mostly has one. */
+function createPairs<Thing extends number | string>() {
+  const counts = new Map<number, Map<Thing, number>>();
   return {
-    add: (identity, thing) => {
-      const sum = sums.get(identity);
-      if (sum === undefined) sums.set(identity, { thing, count: 1 });
-      else sum.count++;
+    add: (topicId: number, thing: Thing): void => {
+      let things = counts.get(topicId);
+      if (things === undefined) counts.set(topicId, (things = new Map()));
+      things.set(thing, (things.get(thing) ?? 0) + 1);
     },
-    rows: () => {
-      const all = Array.from(sums.values(), ({ thing, count }) => [...thing, count]);
-      return all.sort(([one], [other]) => Number(one) - Number(other));
-    },
+    all: (): [topicId: number, thing: Thing, count: number][] =>
+      [...counts].flatMap(([id, things]) =>
+        Array.from(things, ([thing, count]): [number, Thing, number] => [id, thing, count]),
+      ),
   };
 }
 
-function rows(sums: Sums): SQL {
-  return sql`json_each(${JSON.stringify(sums.rows())})`;
+function byTopic([one]: readonly unknown[], [other]: readonly unknown[]): number {
+  return Number(one) - Number(other);
+}
+
+function rows(all: readonly (readonly unknown[])[]): SQL {
+  return sql`json_each(${JSON.stringify(all)})`;
 }

@@ -61,6 +61,11 @@ export const DEAD_PAGE_MAX = 1_000;
 export const ROOM_PUBLICATION = "room:";
 export const TRANSCRIPTIONS_PUBLICATION = "transcriptions";
 
+/** Whether a publication is what is said here. */
+export function isSaidHere(publication: string): boolean {
+  return publication === TRANSCRIPTIONS_PUBLICATION || publication.startsWith(ROOM_PUBLICATION);
+}
+
 /** The end of the year 9999: dates say no later one, and what sends more counts in other units. */
 const TIME_MS_MAX = 253_402_300_799_999;
 const DAY_MS = 86_400_000;

@@ -9,7 +9,10 @@ export function ownNames(publication: string): string[] {
   const isHost = /^[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+$/u.test(host);
   // Of "news.bbc.co.uk" all the parts but the last name somebody; short ones are "co" and "com".
   const parts = isHost ? host.split(".").slice(0, -1) : [];
-  const names = [publication, host, ...parts.filter((part) => part.length > 2)];
+  const named = parts.filter((part) => part.length > 2);
+  // Folding drops "the" where it is a word; in an address it is none.
+  const bare = named.map((part) => part.replace(/^the(?=.{3})/u, ""));
+  const names = [publication, host, ...named, ...bare];
   return [...new Set(names.flatMap(squeezedNames))].filter((name) => name !== "");
 }
 

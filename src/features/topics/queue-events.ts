@@ -22,7 +22,7 @@ export function createQueueEvents(
       const first = await queue.state();
       // From here to where the stream is noted nothing else can come in between.
       if (open.size >= STREAMS_MAX) {
-        throw new Problem("queue_full", "Too many follow the queue", { retryAfterMs: RETRY_MS });
+        throw new Problem("rate_limited", "Too many follow the queue", { retryAfterMs: RETRY_MS });
       }
       const encoder = new TextEncoder();
       let unfollow = (): void => undefined;

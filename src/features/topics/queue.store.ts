@@ -2,7 +2,7 @@ import { and, asc, count, eq, gt, inArray, isNotNull, min, sql } from "drizzle-o
 import type { Database } from "../../platform/database.ts";
 import { dead_posts, post_queue, post_totals, posts, publications } from "../../schema.ts";
 import { type CountedPost, addCounts } from "./count.store.ts";
-import { type DeadPost, type QueueState, dayOf } from "./model.ts";
+import { type DeadPost, type QueueState, dayOf, isSaidHere } from "./model.ts";
 
 /** A post that this process works. */
 export interface TakenPost {
@@ -10,6 +10,8 @@ export interface TakenPost {
   publicationId: number;
   /** The day that it counts for. */
   day: number;
+  /** Whether it was said here. */
+  isSaid: boolean;
   content: string;
 }
 
@@ -76,13 +78,19 @@ export function createQueueStore(dependencies: QueueStoreDependencies): QueueSto
       .select({
         id: posts.id,
         publicationId: posts.publication_id,
+        publication: publications.name,
         publishedAt: posts.published_at,
         content: posts.content,
       })
       .from(posts)
+      .innerJoin(publications, eq(publications.id, posts.publication_id))
       .where(inArray(posts.id, [...ids]))
       .all()
-      .map(({ publishedAt, ...post }) => ({ ...post, day: dayOf(publishedAt) }));
+      .map(({ publication, publishedAt, ...post }) => ({
+        ...post,
+        day: dayOf(publishedAt),
+        isSaid: isSaidHere(publication),
+      }));
 
   const anyReady = db
     .select({ id: post_queue.post_id })
@@ -126,6 +134,10 @@ export function createQueueStore(dependencies: QueueStoreDependencies): QueueSto
         const counted = worked.filter(({ id }) => ours.has(id));
         if (counted.length === 0) return;
         addCounts(db, counted);
+        const said = counted.flatMap(({ id, isSaid }) => (isSaid ? [id] : []));
+        if (said.length > 0) {
+          db.update(posts).set({ content: "" }).where(inArray(posts.id, said)).run();
+        }
         const done = sql`${post_totals.done} + ${counted.length}`;
         db.update(post_totals).set({ done }).run();
       }),

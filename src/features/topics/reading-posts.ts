@@ -4,8 +4,7 @@ import {
   CONTENT_CHARACTERS_MAX,
   NAME_CHARACTERS_MAX,
   type NewPost,
-  ROOM_PUBLICATION,
-  TRANSCRIPTIONS_PUBLICATION,
+  isSaidHere,
   postBody,
 } from "./model.ts";
 
@@ -43,7 +42,7 @@ export function readPost(sent: unknown): NewPost | Refusal {
   if (publication === "." || publication === "..") {
     return invalid("publication: no address can name that");
   }
-  if (publication === TRANSCRIPTIONS_PUBLICATION || publication.startsWith(ROOM_PUBLICATION)) {
+  if (isSaidHere(publication)) {
     return invalid("publication: that name is kept for what is said here");
   }
   const publishedAt = time === null ? null : readTime(time);

@@ -66,7 +66,7 @@ export function createTopicsService(reader: TopicReader): TopicsService {
         prefixes: q === null || q.trim() === "" ? null : prefixesOf(q, label),
         days: readDays(since, until),
         sort,
-        after: after === null ? null : readPlace(after),
+        after: after === null ? null : readPlace(after, sort),
         limit: limit + 1,
         hidden: publication === null || isOwnShown ? [] : ownNames(publication),
       });
@@ -75,7 +75,7 @@ export function createTopicsService(reader: TopicReader): TopicsService {
       const last = page.at(-1);
       return {
         topics: page.map(topicJson),
-        next: found.length > limit && last !== undefined ? writePlace(last.place) : null,
+        next: found.length > limit && last !== undefined ? writePlace(last.place, sort) : null,
       };
     },
     publications: async (after, limit) => present(await reader.publications({ after, limit })),
@@ -134,14 +134,15 @@ function readDay(field: string, time: string): number {
   return dayOf(at);
 }
 
-function writePlace({ value, key, label }: TopicPlace): string {
-  return Buffer.from(JSON.stringify([value, key, label])).toString("base64url");
+function writePlace({ value, key, label }: TopicPlace, sort: TopicsAsked["sort"]): string {
+  return Buffer.from(JSON.stringify([sort, value, key, label])).toString("base64url");
 }
 
-function readPlace(after: string): TopicPlace {
+function readPlace(after: string, asked: TopicsAsked["sort"]): TopicPlace {
   try {
-    const [value, key, label] = JSON.parse(Buffer.from(after, "base64url").toString()) as unknown[];
-    if (typeof value === "number" && typeof key === "string") {
+    const place = JSON.parse(Buffer.from(after, "base64url").toString()) as unknown[];
+    const [sort, value, key, label] = place;
+    if (sort === asked && typeof value === "number" && typeof key === "string") {
       if (label === "PER" || label === "ORG" || label === "LOC") return { value, key, label };
     }
   } catch {

@@ -1,4 +1,5 @@
 import { type Log, errorFields } from "../../platform/log.ts";
+import { WritesFull } from "../../platform/commit.ts";
 import { PoolClosed, PoolFull } from "../../platform/pool.ts";
 import type { TopicMention } from "../../text/topics.ts";
 import type { CountedPost } from "./count.store.ts";
@@ -25,8 +26,9 @@ export interface PostWorkDependencies {
 const BATCH_POSTS = 100;
 /** Two batches a thread, so that it has its next one at hand when it ends one. */
 const BATCHES_A_THREAD = 2;
-/** Posts that one transaction counts; it must not keep others waiting. */
+/** Posts, and topics of theirs, that one transaction counts; it must not keep others waiting. */
 const COUNTED_POSTS = 50;
+const COUNTED_TOPICS = 1_000;
 /** How soon posts are found that another process took in, or whose pause or lease is over. */
 const LOOK_EVERY_MS = 500;
 /** Threads that have too much to do already are left alone for so long. */
@@ -43,11 +45,11 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
 
   /** Null when it could not be worked; the queue knows by then. */
   const workOne = async (post: TakenPost): Promise<CountedPost | null> => {
-    const { id, publicationId, day, content } = post;
+    const { content, ...place } = post;
     try {
-      return { id, publicationId, day, topics: await findTopics(content) };
+      return { ...place, topics: await findTopics(content) };
     } catch (error) {
-      await putBack(id, error);
+      await putBack(post.id, error);
       return null;
     }
   };
@@ -60,6 +62,18 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
     log.warn({ post: id, outcome }, "a post could not be worked");
   };
 
+  /** Counts posts together; when that fails for what they hold, each alone. */
+  const count = async (some: readonly CountedPost[]): Promise<void> => {
+    try {
+      await store.finish(some);
+    } catch (error) {
+      const [first] = some;
+      if (first === undefined || !isPostsFault(error)) throw error;
+      if (some.length === 1) return putBack(first.id, error);
+      for (const post of some) await count([post]);
+    }
+  };
+
   const workBatch = async (taken: readonly TakenPost[]): Promise<void> => {
     for (const { id } of taken) held.add(id);
     // One that cannot even be put back must not keep the others from being counted.
@@ -69,9 +83,7 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
       outcome.status === "fulfilled" && outcome.value !== null ? [outcome.value] : [],
     );
     try {
-      for (let from = 0; from < done.length; from += COUNTED_POSTS) {
-        await store.finish(done.slice(from, from + COUNTED_POSTS));
-      }
+      for (const some of slices(done)) await count(some);
       if (failed !== undefined) throw failed.reason;
     } catch (error) {
       // They are held no longer: their lease ends, and they are taken again.
@@ -126,8 +138,9 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
     end: async (withinMs) => {
       isEnded = true;
       clearInterval(looking);
-      await Promise.race([taking, Bun.sleep(withinMs)]);
-      await Promise.race([Promise.all(batches), Bun.sleep(withinMs)]);
+      const late = Bun.sleep(withinMs);
+      await Promise.race([taking, late]);
+      await Promise.race([Promise.all(batches), late]);
       clearInterval(renewing);
       try {
         await store.release("all", 0);
@@ -136,4 +149,28 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
       }
     },
   };
+}
+
+/** Cuts what is to be counted into transactions; a post is never cut. */
+function slices(done: readonly CountedPost[]): CountedPost[][] {
+  const cut: CountedPost[][] = [];
+  let topics = Number.POSITIVE_INFINITY;
+  for (const post of done) {
+    const last = cut.at(-1);
+    topics += post.topics.length;
+    if (last !== undefined && last.length < COUNTED_POSTS && topics <= COUNTED_TOPICS) {
+      last.push(post);
+    } else {
+      cut.push([post]);
+      topics = post.topics.length;
+    }
+  }
+  return cut;
+}
+
+/** Whether a write failed for what was to be written. A full disk or a lock is no fault of a post. */
+function isPostsFault(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof WritesFull) return false;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return !code.startsWith("SQLITE_") || /^SQLITE_(?:CONSTRAINT|MISMATCH|TOOBIG)/.test(code);
 }

@@ -30,7 +30,9 @@ export function spreadNames(sentences: readonly SpannedSentence[]): void {
     const taken = new Set<number>();
     let isChanged = false;
     for (const span of sentence.spans) {
-      if (span.end - span.start === 1 && surnames.has(tokens[span.start] ?? "")) span.label = "PER";
+      // A place stays one: Michael Jordan may be in Jordan.
+      const isAlone = span.end - span.start === 1 && span.label !== "LOC";
+      if (isAlone && surnames.has(tokens[span.start] ?? "")) span.label = "PER";
       for (let at = span.start; at < span.end; at++) taken.add(at);
     }
     for (const [at, token] of tokens.entries()) {

@@ -19,9 +19,6 @@ export type EntityFinder = (text: string, language: FoundLanguage) => Entity[];
 export const FOUND_LANGUAGES = ["en", "hi"] as const;
 export type FoundLanguage = (typeof FOUND_LANGUAGES)[number];
 
-/** Entities of one text past this many are left out: more than the longest post can name. */
-export const TEXT_ENTITIES_MAX = 25_000;
-
 /** A tagged sentence of a text. */
 export interface TaggedSentence {
   tokens: readonly string[];
@@ -42,7 +39,6 @@ export function createEntityFinder(taggers: Record<FoundLanguage, Tagger>): Enti
     const entities: Entity[] = [];
     for (const { tokens, starts, spans } of sentences) {
       for (const { start: first, end: last, label } of spans) {
-        if (entities.length >= TEXT_ENTITIES_MAX) return entities;
         const start = starts[first] ?? 0;
         const end = (starts[last - 1] ?? 0) + (tokens[last - 1] ?? "").length;
         entities.push({ text: text.slice(start, end), label, start, end });

@@ -7,6 +7,7 @@ const SAMPLE_CHARS_MAX = 4_000;
 export function guessByScript(text: string): FoundLanguage {
   const sample = text.slice(0, SAMPLE_CHARS_MAX);
   const devanagari = sample.match(/[\u0900-\u0963\u0966-\u097F]/g)?.length ?? 0;
+  if (devanagari === 0) return "en";
   const latin = sample.match(/\p{Script=Latin}/gu)?.length ?? 0;
   return devanagari > latin ? "hi" : "en";
 }

@@ -46,7 +46,8 @@ interface KnownWord extends Word {
 }
 
 /**
- * Makes a tagger over a model. It keeps the summed scores of words it has seen, up to about 20 MB, and is
+ * Makes a tagger over a model: a linear chain over hashed features (Lafferty et al., ICML 2001;
+ * Weinberger et al., ICML 2009), decoded by Viterbi. It keeps the summed scores of words it has seen, up to about 20 MB, and is
  * not to be used from two places at once. Of a token's about 90 features only those that join
  * words are looked up anew.
  */

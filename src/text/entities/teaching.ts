@@ -21,7 +21,7 @@ const TEACHER_EPOCHS = 5;
 /**
  * Trains on labelled sentences and what agencies send beside running text. Given texts without
  * labels, a first tagger is trained, tags them as they are written, and the second learns from its
- * tags too: mostly how the same names look in small letters (self-training).
+ * tags too: mostly how the same names look in small letters (self-training: Yarowsky, ACL 1995).
  */
 export function teachWeights(
   labelled: readonly LabelledSentence[],

@@ -36,7 +36,7 @@ export function createLattice(tokensMax: number): Lattice {
 }
 
 /**
- * Finds the best tags of `count` tokens (Viterbi): the sum of their scores and of those of each
+ * Finds the best tags of `count` tokens (Viterbi, IEEE Transactions on Information Theory, 1967): the sum of their scores and of those of each
  * pair of neighbours, `pairs[before * TAGS.length + tag]`, where `before` is `TAGS.length` at the
  * start. Only tags that may follow each other do. Ties go to the lower tag.
  */

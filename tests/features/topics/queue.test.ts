@@ -123,7 +123,7 @@ describe("the queue of a server", () => {
     const streams = await Promise.all(Array.from({ length: EVENT_STREAMS_MAX }, openEvents));
     for (const { response } of streams) expect(response.status).toBe(200);
     const refused = await answerOf(await fetch(`${app.url}/v1/queue/events`));
-    expect([refused.status, refused.json["code"]]).toEqual([503, "queue_full"]);
+    expect([refused.status, refused.json["code"]]).toEqual([429, "rate_limited"]);
     expect(refused.retryAfter).not.toBeNull();
     for (const { abort } of streams) abort();
     await until(async () => {
@@ -355,6 +355,7 @@ describe("leases", () => {
       id,
       publicationId,
       day,
+      isSaid: false,
       topics: [{ label: "PER", key: "ada", spellings: ["Ada"] }],
     }));
   const counts = () => database.db.all<{ count: number }>("SELECT count FROM topics");
@@ -430,6 +431,29 @@ describe("leases", () => {
     expect(await one.state()).toMatchObject({ queued: 9, dead: 1 });
   });
 
+  test("a post that cannot be counted is dead in the end, and those beside it are counted", async () => {
+    const work = startPostWork({
+      store: {
+        ...one,
+        finish: (done) =>
+          done.some(({ id }) => id === 3)
+            ? Promise.reject(new Error("it cannot be counted"))
+            : one.finish(done),
+      },
+      findTopics: () => Promise.resolve([]),
+      threads: 1,
+      log: createLog("silent"),
+    });
+    await until(async () => {
+      clock += LEASE_MS;
+      work.wake();
+      return (await one.state()).dead === 1;
+    });
+    expect(await one.state()).toMatchObject({ queued: 0, leased: 0, done: 9, dead: 1 });
+    expect(await one.dead(0, 10)).toMatchObject([{ id: 3, reason: "it cannot be counted" }]);
+    await work.end(1_000);
+  });
+
   test("posts whose counting fails are held no longer, however much else is worked", async () => {
     const BATCH = 100;
     const posts = createPostStore({ database, queuedMax: 1_000, now: () => clock });
@@ -441,6 +465,7 @@ describe("leases", () => {
         publishedAt: START,
       })),
     );
+    const full = Object.assign(new Error("the disk is full"), { code: "SQLITE_FULL" });
     const lines: string[] = [];
     const renewed = Promise.withResolvers<readonly number[]>();
     const worked = Promise.withResolvers<[]>();
@@ -449,8 +474,7 @@ describe("leases", () => {
     const work = startPostWork({
       store: {
         ...one,
-        finish: (done) =>
-          failures++ === 0 ? Promise.reject(new Error("no room")) : one.finish(done),
+        finish: (done) => (failures++ === 0 ? Promise.reject(full) : one.finish(done)),
         renew: (ids) => {
           renewed.resolve(ids);
           return one.renew(ids);

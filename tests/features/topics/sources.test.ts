@@ -136,6 +136,9 @@ describe("what is said in rooms and transcriptions", () => {
         ],
       });
       expect(rowsIn(folder, "SELECT id FROM posts WHERE content LIKE '%Grace%'")).toEqual([]);
+      // Who said it may take it back, so no copy stays once it is counted.
+      const kept = "SELECT content FROM posts WHERE content <> ''";
+      expect(rowsIn(folder, kept)).toEqual([{ content: "PER Ada" }]);
     }));
 
   test.concurrent("counts once each, whoever reads along, and not again after a restart", () =>

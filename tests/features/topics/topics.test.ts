@@ -484,7 +484,7 @@ test("counts hold whatever characters a spelling has", async () => {
           database.db.run(`DELETE FROM ${table}`);
         }
         const topics = distinct.map((key) => ({ label: "PER" as const, key, spellings }));
-        const post = { publicationId: 1, day: 1, topics };
+        const post = { publicationId: 1, day: 1, isSaid: false, topics };
         addCounts(database.db, [
           { ...post, id: 1 },
           { ...post, id: 2 },
