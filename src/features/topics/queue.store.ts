@@ -48,7 +48,7 @@ export interface QueueStoreDependencies {
 }
 
 /** A post whose process has not been heard of for so long is ready for others. */
-export const LEASE_MS = 10_000;
+export const LEASE_MS = 5_000;
 /** One that has failed so often is dead. */
 const FAILURES_MAX = 3;
 /** The first pause after a failure; each one after it is so many times as long. */
