@@ -78,8 +78,8 @@ export function createApi({ log, version, identify, ...parts }: ApiDependencies)
   };
   return new Elysia({ normalize: false })
     .use(securityHeaders())
-    .use(requestRate(parts.requestRate))
     .use(originCheck(parts.origin))
+    .use(requestRate(parts.requestRate))
     .use(bodyLimit({ [FILES_PATH]: UPLOAD_BODY_BYTES_MAX, [BULK_PATH]: BULK_BODY_BYTES_MAX }))
     .use(routes)
     .use(docs({ routes, version, schemas }));

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import type { Server } from "bun";
 import type { TrustedProxies } from "./proxies.ts";
 
@@ -7,31 +8,53 @@ export type NetworkOf = (
   server: Pick<Server<unknown>, "requestIP"> | null,
 ) => string;
 
+/** The network of who is on this machine, and came here without a proxy. */
+const THIS_MACHINE = "this machine";
+
 /** Groups of an IPv6 address that name a network; one customer has all addresses behind them. */
 const NETWORK_GROUPS = 4;
-/** The network of `::1`. */
-const OWN_IPV6 = "0:0:0:0";
+
+/** What proxies say of whom they speak for. */
+const FORWARDING = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 
 export function createNetworkOf(proxies: TrustedProxies): NetworkOf {
   return (request, server) => {
     const connected = server?.requestIP(request)?.address ?? "unknown";
-    return networkOfAddress(proxies.addressOf(connected, request.headers.get("x-forwarded-for")));
+    const address = proxies.addressOf(connected, request.headers.get("x-forwarded-for"));
+    const network = networkOfAddress(address);
+    // A proxy here speaks for others, whether it says so or is only known to be one.
+    const isDirect = !isForwarded(request) && !proxies.isTrusted(connected);
+    return isDirect && (network.startsWith("127.") || address === "::1") ? THIS_MACHINE : network;
   };
 }
 
-/** Whether that is this machine itself: who is there need not ask us to stop it. */
+/** Whether a network is this machine itself: who is there need not ask us to stop it. */
 export function isThisMachine(network: string): boolean {
-  return network.startsWith("127.") || network === OWN_IPV6;
+  return network === THIS_MACHINE;
+}
+
+/** Whether a proxy has passed a request on. */
+export function isForwarded({ headers }: Request): boolean {
+  return FORWARDING.some((name) => headers.has(name));
 }
 
 function networkOfAddress(address: string): string {
-  // An IPv4 address as a socket for both kinds writes it.
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!address.includes(":")) return address;
-  const [before = "", after] = address.split("::");
+  if (!isIPv6(address)) return address;
+  // Addresses have one spelling in URLs.
+  const plain = new URL(`http://[${address.split("%")[0]}]`).hostname.slice(1, -1);
+  const [before = "", after] = plain.split("::");
   const start = before === "" ? [] : before.split(":");
   const end = after === undefined || after === "" ? [] : after.split(":");
   const zeros = Array.from({ length: Math.max(0, 8 - start.length - end.length) }, () => "0");
-  return [...start, ...zeros, ...end].slice(0, NETWORK_GROUPS).join(":");
+  const groups = [...start, ...zeros, ...end];
+  // An IPv4 address as a socket for both kinds writes it.
+  if (groups.slice(0, 6).join(":") === "0:0:0:0:0:ffff") return ipv4Of(groups.slice(6));
+  return groups.slice(0, NETWORK_GROUPS).join(":");
+}
+
+function ipv4Of(groups: readonly string[]): string {
+  return groups
+    .map((group) => Number.parseInt(group, 16))
+    .flatMap((group) => [group >> 8, group & 255])
+    .join(".");
 }

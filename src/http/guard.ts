@@ -175,7 +175,7 @@ async function openVisitor(
   const stated = new URL(request.url).searchParams;
   const name = stated.get("name");
   const userId = stated.get("user_id");
-  if (userId !== null && !isUserId(Number(userId))) {
+  if (userId !== null && !(/^\d+$/.test(userId) && isUserId(Number(userId)))) {
     throw new Problem("invalid", "user_id must be a whole number");
   }
   const id = userId === null ? guestId() : Number(userId);

@@ -7,6 +7,7 @@ export interface TrustedProxies {
    * address in `X-Forwarded-For` that no trusted proxy has. What stands before it anybody may write.
    */
   addressOf(connected: string, forwardedFor: string | null): string;
+  isTrusted(address: string): boolean;
 }
 
 /** Hops that are looked at; a longer list is a proxy that goes in circles. */
@@ -31,6 +32,7 @@ export function createTrustedProxies(entries: readonly string[]): TrustedProxies
   };
 
   return {
+    isTrusted,
     addressOf: (connected, forwardedFor) => {
       if (forwardedFor === null || !isTrusted(connected)) return connected;
       const hops = forwardedFor.split(",").slice(-HOPS_MAX).map(plainAddress);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createNetworkOf } from "../../src/http/address.ts";
+import { createNetworkOf, isThisMachine } from "../../src/http/address.ts";
 import { createTrustedProxies } from "../../src/http/proxies.ts";
 import { createRedisAttempts } from "../../src/http/attempts.redis.ts";
 import { type Allowance, type Attempts, createMemoryAttempts } from "../../src/http/attempts.ts";
@@ -109,15 +109,39 @@ describe.skipIf(!hasRedis)("attempts counted in Redis (needs redis-server)", () 
 
 test("requests are counted by their network: half of an IPv6 address is its customer's", () => {
   const networkOf = createNetworkOf(createTrustedProxies([]));
-  const from = (address: string): string =>
-    networkOf(new Request("http://localhost/"), {
+  const from = (address: string, headers: Record<string, string> = {}): string =>
+    networkOf(new Request("http://localhost/", { headers }), {
       requestIP: () => ({ address, family: "IPv6", port: 1 }),
     });
   expect(from("203.0.113.7")).toBe("203.0.113.7");
-  expect(from("::ffff:203.0.113.7")).toBe("203.0.113.7");
-  expect(from("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2");
-  expect(from("2001:db8:1:2::9")).toBe("2001:db8:1:2");
+  for (const same of ["::ffff:203.0.113.7", "::ffff:cb00:7107", "0:0:0:0:0:ffff:203.0.113.7"]) {
+    expect(from(same)).toBe("203.0.113.7");
+  }
+  for (const same of ["2001:db8:1:2:3:4:5:6", "2001:DB8:1:2::9", "2001:0db8:0001:0002::"]) {
+    expect(from(same)).toBe("2001:db8:1:2");
+  }
   expect(from("2001:db8::9")).toBe("2001:db8:0:0");
-  expect(from("::1")).toBe("0:0:0:0");
   expect(networkOf(new Request("http://localhost/"), null)).toBe("unknown");
+});
+
+test("who is on this machine is not counted, unless it speaks for others", () => {
+  const from = (proxies: string[], address: string, headers: Record<string, string> = {}) =>
+    isThisMachine(
+      createNetworkOf(createTrustedProxies(proxies))(new Request("http://a/", { headers }), {
+        requestIP: () => ({ address, family: "IPv6", port: 1 }),
+      }),
+    );
+  for (const here of ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]) {
+    expect([here, from([], here)]).toEqual([here, true]);
+    expect([here, from(["10.0.0.1"], here)]).toEqual([here, true]);
+    for (const said of ["forwarded", "x-forwarded-for", "x-real-ip"]) {
+      expect([said, from([], here, { [said]: "203.0.113.9" })]).toEqual([said, false]);
+      expect([said, from([], here, { [said]: "127.0.0.1" })]).toEqual([said, false]);
+    }
+  }
+  expect(from(["127.0.0.1"], "127.0.0.1")).toBe(false);
+  expect(from(["127.0.0.1"], "127.0.0.1", { "x-forwarded-for": "unknown" })).toBe(false);
+  for (const elsewhere of ["::203.0.113.9", "0:0:0:0:1::", "::2", "10.0.0.1"]) {
+    expect([elsewhere, from([], elsewhere)]).toEqual([elsewhere, false]);
+  }
 });

@@ -40,22 +40,28 @@ describe("requests", () => {
     const { burst } = NETWORK_REQUESTS;
     expect(await refused(burst + 500, "/v1/languages", from("203.0.113.1"))).toBeGreaterThan(0);
     expect(await refused(10, "/v1/languages", from("203.0.113.2"))).toBe(0);
-    // Who sends straight to this server cannot pick an address: the proxy's is this machine itself.
-    expect(await refused(10, "/v1/languages", {})).toBe(0);
+    // A proxy that names nobody is counted itself.
+    expect(await refused(burst + 500, "/v1/languages", {})).toBeGreaterThan(0);
   });
 
   test("of one user are limited wherever they come from", async () => {
     const { burst } = USER_REQUESTS;
-    const headers = { authorization: `Bearer ${tokenOf(7)}` };
-    expect(await refused(burst + 300, "/v1/rooms", headers)).toBeGreaterThan(0);
-    expect(await refused(5, "/v1/rooms", { authorization: `Bearer ${tokenOf(8)}` })).toBe(0);
+    const as = (id: number, address: string) => ({
+      authorization: `Bearer ${tokenOf(id)}`,
+      "x-forwarded-for": address,
+    });
+    expect(await refused(burst + 300, "/v1/rooms", as(7, "203.0.113.3"))).toBeGreaterThan(0);
+    expect(await refused(5, "/v1/rooms", as(8, "203.0.113.3"))).toBe(0);
   });
 });
 
 describe("sockets", () => {
   test("of one user are limited, and closing one makes room", async () => {
     const open = (id: number): WebSocket =>
-      new WebSocket(`${app.wsUrl}/v1/ws/chat`, ["earshot.v1", `bearer.${tokenOf(id)}`]);
+      new WebSocket(`${app.wsUrl}/v1/ws/chat`, {
+        protocols: ["earshot.v1", `bearer.${tokenOf(id)}`],
+        headers: { "x-forwarded-for": "203.0.113.4" },
+      });
     const sockets = Array.from({ length: 100 }, () => open(9));
     await until(() => sockets.every(({ readyState }) => readyState === WebSocket.OPEN));
     const upgrade = {
@@ -65,7 +71,8 @@ describe("sockets", () => {
       "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
       "sec-websocket-version": "13",
     };
-    const one = await fetch(`${app.url}/v1/ws/chat`, { headers: upgrade });
+    const headers = { ...upgrade, "x-forwarded-for": "203.0.113.4" };
+    const one = await fetch(`${app.url}/v1/ws/chat`, { headers });
     expect(one.status).toBe(429);
     expect(await one.json()).toMatchObject({ code: "rate_limited" });
     sockets.pop()?.close();
@@ -77,4 +84,18 @@ describe("sockets", () => {
     });
     for (const socket of [...sockets, again]) socket.close();
   });
+});
+
+test("with the door open, what a proxy passes on is refused", async () => {
+  const open = await startTestApp();
+  try {
+    for (const name of ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"]) {
+      const response = await fetch(`${open.url}/v1/rooms`, { headers: { [name]: "127.0.0.1" } });
+      expect([name, response.status]).toEqual([name, 403]);
+    }
+    expect((await fetch(`${open.url}/v1/rooms`)).status).toBe(200);
+    expect((await fetch(`${open.url}/v1/rooms?user_id=`)).status).toBe(422);
+  } finally {
+    await open.stop();
+  }
 });

@@ -31,19 +31,23 @@ export function createTries(count: (name: string, allowance: Allowance) => Attem
     throw new Problem("rate_limited", "Too many attempts; try again later", { retryAfterMs });
   };
 
-  /** Taken before, so that many at once are no way around; given back unless it was a wrong password. */
+  /** Taken before, so that many at once are no way around; given back unless a wrong password was looked at. */
   const counted = async <T>(
     places: readonly [Attempts, string][],
     attempt: () => Promise<T | null>,
   ): Promise<T | null> => {
-    for (const [attempts, key] of places) await take(attempts, key);
+    const taken: [Attempts, string][] = [];
     let isWrong = false;
     try {
+      for (const place of places) {
+        await take(...place);
+        taken.push(place);
+      }
       const answer = await attempt();
       isWrong = answer === null;
       return answer;
     } finally {
-      if (!isWrong) for (const [attempts, key] of places) await attempts.giveBack(key);
+      if (!isWrong) for (const [attempts, key] of taken) await attempts.giveBack(key);
     }
   };
 

@@ -24,6 +24,8 @@ const NEVER_IPV4: readonly Block[] = [
   ["169.254.0.0", 16],
   // Where Alibaba's cloud does the same, within the block of carriers' own addresses.
   ["100.100.100.200", 32],
+  // Azure's service for its machines, in the middle of the internet's addresses.
+  ["168.63.129.16", 32],
   ["192.0.0.0", 24],
   ["192.0.2.0", 24],
   ["192.88.99.0", 24],
@@ -42,6 +44,8 @@ const GLOBAL_IPV6: Block = ["2000::", 3];
 const NEVER_IPV6: readonly Block[] = [
   // Where Amazon's cloud hands out credentials, within the block of unique local addresses.
   ["fd00:ec2::254", 128],
+  // And Google's.
+  ["fd20:ce::254", 128],
   // Protocols' own, Teredo among them, whose addresses carry IPv4 inside.
   ["2001::", 23],
   ["2001:db8::", 32],

@@ -46,8 +46,9 @@ export function fileRoutes({ guard, files, models, log, startedAt }: FileRoutesD
     .post(
       FILES_PATH,
       async ({ caller, request, server }) => {
-        const file = await files.receive(request, caller.userId);
+        // Before the first byte: how slowly they may come is known where they are read.
         server?.timeout(request, NO_TIMEOUT_S);
+        const file = await files.receive(request, caller.userId);
         return file.wishes.isStreamed
           ? streamAnswer(file, request, log)
           : wholeAnswer(file, request.signal);
