@@ -96,7 +96,7 @@ describe("a cached public API", () => {
     };
     const query = `word=${newWord()}&user_id=7&name=Somebody`;
     await fetch(`${app.url}/v1/public/words?${query}`, {
-      headers: { cookie: "a=b", "x-forwarded-for": "1.2.3.4", referer: "https://x.example/" },
+      headers: { cookie: "a=b", "x-caller": "1.2.3.4", referer: "https://x.example/" },
     });
     expect(Object.keys(headers).sort()).toEqual([
       "accept",
