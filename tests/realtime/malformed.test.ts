@@ -21,7 +21,7 @@ import { hasVosk } from "../support/sound.ts";
 
 const SEED = Number(process.env["EARSHOT_SEED"] ?? randomInt(2 ** 31));
 /** So many must have been worked on; those that follow a close in their batch are not. */
-const FRAMES_MIN = Number(process.env["EARSHOT_FRAMES"] ?? 20_000);
+const FRAMES_MIN = Number(process.env["EARSHOT_FRAMES"] ?? 10_000);
 const BARRIER_MS_MAX = 20_000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 

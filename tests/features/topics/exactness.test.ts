@@ -13,8 +13,8 @@ import {
 import { drained, rowsIn } from "../../support/topics.ts";
 
 /** `EARSHOT_POSTS=100000 EARSHOT_KILLS=20` is the long run. */
-const POSTS = Number(process.env["EARSHOT_POSTS"] ?? 1_000);
-const KILLS = Number(process.env["EARSHOT_KILLS"] ?? 3);
+const POSTS = Number(process.env["EARSHOT_POSTS"] ?? 800);
+const KILLS = Number(process.env["EARSHOT_KILLS"] ?? 2);
 const RUN_MS_MAX = 30_000 + POSTS * 10;
 const SEED = 11;
 /** A kill comes up to so long after its number of posts. */

@@ -33,7 +33,7 @@ const [FROM_MS, TO_MS] = [1_000, 5_000];
 const CLIP_MS = TO_MS - FROM_MS;
 const IMPATIENT = { endpointing_ms: 250 };
 /** `EARSHOT_CUTS` asks for more, `EARSHOT_SEED` for the ones that somebody else has had. */
-const CUTS = Number(process.env["EARSHOT_CUTS"] ?? 4);
+const CUTS = Number(process.env["EARSHOT_CUTS"] ?? 2);
 const SEED = Number(process.env["EARSHOT_SEED"] ?? Date.now() % 1_000_000);
 /** So many speak at once: as many as a small machine hears. */
 const AT_ONCE = 3;
