@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import OpenAI, { APIConnectionError, APIError } from "openai";
+import { APIConnectionError, APIError, type OpenAI } from "openai";
+import { createOpenAi } from "../platform/openai.ts";
 import { toPcm16 } from "./blocks.ts";
 import {
   ENGINE_RATE_HZ,
@@ -30,10 +31,6 @@ const SAMPLES_MIN = ENGINE_RATE_HZ / 8;
 
 const WAV_HEADER_BYTES = 44;
 const BYTES_PER_SAMPLE = 2;
-
-const OPENAI_URL = "https://api.openai.com/v1";
-/** Local services ask for none, but the client does. */
-const NO_KEY = "none";
 
 type Format = "verbose_json" | "json";
 
@@ -66,7 +63,7 @@ export function openOpenAi(source: OpenAiSource, options: OpenAiOptions = {}): O
     asked: Format,
     signal: AbortSignal,
   ): Promise<unknown> {
-    client ??= createClient(source);
+    client ??= createOpenAi(source, fetchBounded);
     return client.audio.transcriptions.create(
       {
         file: new File([wav], "sound.wav", { type: "audio/wav" }),
@@ -130,23 +127,6 @@ export function openOpenAi(source: OpenAiSource, options: OpenAiOptions = {}): O
       }
     },
   };
-}
-
-function createClient({ baseUrl, apiKey }: OpenAiSource): OpenAI {
-  return new OpenAI({
-    apiKey: apiKey ?? NO_KEY,
-    baseURL: baseUrl ?? OPENAI_URL,
-    // What is not said here the client would take from the environment.
-    organization: null,
-    project: null,
-    adminAPIKey: null,
-    webhookSecret: null,
-    logLevel: "off",
-    maxRetries: 0,
-    fetch: fetchBounded,
-    // A key is for the address that it was given for.
-    fetchOptions: { redirect: "manual" },
-  });
 }
 
 /** Fetches answers up to a size, and of failures nothing but the status and the headers. */

@@ -4,7 +4,8 @@ import { Problem } from "../../http/problem.ts";
 import { type Answer, answerOf, createAnswerReader } from "./answers.ts";
 import { brokenOff, failureOf, late } from "./failures.ts";
 import type { Message } from "./messages.ts";
-import { type ServiceAddress, createOpenAi } from "./openai-client.ts";
+import { type ServiceAddress, createOpenAi } from "../../platform/openai.ts";
+import { fetchBounded } from "./bounded-fetch.ts";
 
 /** A service and the model that is asked when nobody names another. */
 export interface InferenceSource extends ServiceAddress {
@@ -183,7 +184,7 @@ export class Inference {
     if (model === null) {
       throw new Problem("invalid", "Name a model: this server has none of its own (LLM_MODEL)");
     }
-    this.#client ??= createOpenAi(this.#source);
+    this.#client ??= createOpenAi(this.#source, fetchBounded);
     return {
       client: this.#client,
       model,
