@@ -5,3 +5,8 @@ export function firstCharacters(text: string, count: number): string {
     .slice(0, count)
     .join("");
 }
+
+/** Whether a text has more characters (code points); its length alone would count many twice. */
+export function hasMoreCharacters(text: string, charactersMax: number): boolean {
+  return text.length > charactersMax && [...text].length > charactersMax;
+}

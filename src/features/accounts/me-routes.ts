@@ -1,5 +1,6 @@
 import { Elysia, t } from "elysia";
 import type { Visitor, guard } from "../../http/guard.ts";
+import { identity } from "../../http/identity.ts";
 import { Problem, problemAnswer, problemSchema } from "../../http/problem.ts";
 import type { Accounts } from "./accounts.ts";
 import type { AllBelongings } from "./belongings.ts";
@@ -31,10 +32,6 @@ const tags = ["accounts"];
 const own = "For an account that has logged in.";
 const refused = { 401: problemSchema, 403: problemSchema, 422: problemSchema };
 const busy = { 429: problemSchema, 503: problemSchema };
-const identity = {
-  user_id: t.Optional(t.Integer({ minimum: 0, description: "open mode only" })),
-  name: t.Optional(t.String({ description: "open mode only" })),
-};
 
 /** What somebody does with the own account and its sessions. */
 export function meRoutes(dependencies: MeRoutesDependencies) {

@@ -1,5 +1,6 @@
 import { Elysia, t } from "elysia";
 import type { Caller } from "../../http/caller.ts";
+import { identity } from "../../http/identity.ts";
 import type { guard } from "../../http/guard.ts";
 import { problemAnswer, problemSchema } from "../../http/problem.ts";
 import type { Log } from "../../platform/log.ts";
@@ -28,13 +29,7 @@ export interface AssistantRoutesDependencies {
 const tags = ["assistant"];
 /** A model answers when it answers; it has a deadline of its own. */
 const NO_TIMEOUT_S = 0;
-const query = t.Object(
-  {
-    user_id: t.Optional(t.Integer({ minimum: 0, description: "open mode only" })),
-    name: t.Optional(t.String({ description: "open mode only" })),
-  },
-  { additionalProperties: false },
-);
+const query = t.Object(identity, { additionalProperties: false });
 const refused = {
   401: problemSchema,
   403: problemSchema,

@@ -1,5 +1,6 @@
 import { Elysia, t } from "elysia";
 import type { guard } from "../../http/guard.ts";
+import { identity } from "../../http/identity.ts";
 import { Problem, problemSchema } from "../../http/problem.ts";
 import type { Fanout } from "../../realtime/fanout.ts";
 import { roomField, socketDetail } from "../../realtime/frames.ts";
@@ -50,10 +51,6 @@ export function chatRoutes(dependencies: ChatRoutesDependencies) {
 }
 
 const tags = ["chat"];
-const identity = {
-  user_id: t.Optional(t.Integer({ minimum: 0, description: "open mode only" })),
-  name: t.Optional(t.String({ description: "open mode only" })),
-};
 const query = t.Object(identity, { additionalProperties: false });
 const params = t.Object({ room: roomField });
 const refused = {

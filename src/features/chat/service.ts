@@ -1,4 +1,5 @@
 import type { Caller } from "../../http/caller.ts";
+import { hasMoreCharacters } from "../../http/characters.ts";
 import { Problem } from "../../http/problem.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
 import type { Fanout } from "../../realtime/fanout.ts";
@@ -308,8 +309,7 @@ function memberOf({ userId, name }: Caller): Member {
 }
 
 function checkText(text: string): void {
-  // Code points, as a person counts; the length alone would count many characters twice.
-  if (text.length > MESSAGE_CHARACTERS_MAX && [...text].length > MESSAGE_CHARACTERS_MAX) {
+  if (hasMoreCharacters(text, MESSAGE_CHARACTERS_MAX)) {
     throw new Problem("invalid", `text may have ${MESSAGE_CHARACTERS_MAX} characters`);
   }
   if (!text.isWellFormed()) throw new Problem("invalid", "text must be whole characters");

@@ -1,5 +1,6 @@
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { Static } from "elysia";
+import { hasMoreCharacters } from "../../http/characters.ts";
 import {
   CONTENT_CHARACTERS_MAX,
   NAME_CHARACTERS_MAX,
@@ -24,7 +25,7 @@ export function readPost(sent: unknown): NewPost | Refusal {
     return invalid(`${where}: ${first?.message ?? "is not as described in /docs"}`);
   }
   const { content, published_at: time = null, external_id: externalId = null } = sent;
-  if (isLonger(content, CONTENT_CHARACTERS_MAX)) {
+  if (hasMoreCharacters(content, CONTENT_CHARACTERS_MAX)) {
     return {
       code: "too_large",
       detail: `content may have ${CONTENT_CHARACTERS_MAX} characters`,
@@ -35,7 +36,7 @@ export function readPost(sent: unknown): NewPost | Refusal {
     if (text === null) continue;
     if (text.trim() === "") return invalid(`${field} must not be empty`);
     if (!text.isWellFormed()) return invalid(`${field} must be whole characters`);
-    if (field !== "content" && isLonger(text, NAME_CHARACTERS_MAX)) {
+    if (field !== "content" && hasMoreCharacters(text, NAME_CHARACTERS_MAX)) {
       return invalid(`${field} may have ${NAME_CHARACTERS_MAX} characters`);
     }
   }
@@ -72,9 +73,4 @@ function isDate(time: string): boolean {
 
 function invalid(detail: string): Refusal {
   return { code: "invalid", detail };
-}
-
-/** Whether a text has more code points; the length alone would count many characters twice. */
-function isLonger(text: string, charactersMax: number): boolean {
-  return text.length > charactersMax && [...text].length > charactersMax;
 }

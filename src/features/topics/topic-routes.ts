@@ -1,5 +1,6 @@
 import { Elysia, t } from "elysia";
 import type { guard } from "../../http/guard.ts";
+import { identity } from "../../http/identity.ts";
 import { problemSchema } from "../../http/problem.ts";
 import {
   NAME_CHARACTERS_MAX,
@@ -20,10 +21,6 @@ const PAGE = 100;
 
 const tags = ["topics"];
 const refused = { 401: problemSchema, 404: problemSchema, 422: problemSchema };
-const identity = {
-  user_id: t.Optional(t.Integer({ minimum: 0, description: "open mode only" })),
-  name: t.Optional(t.String({ description: "open mode only" })),
-};
 const name = t.String({ minLength: 1, maxLength: 2 * NAME_CHARACTERS_MAX });
 const period = {
   since: t.Optional(

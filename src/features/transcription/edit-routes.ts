@@ -1,5 +1,6 @@
 import { Elysia, t } from "elysia";
 import type { guard } from "../../http/guard.ts";
+import { identity } from "../../http/identity.ts";
 import { Problem, problemAnswer, problemSchema } from "../../http/problem.ts";
 import type { TranscriptionEdits } from "./edits.ts";
 import { exportAnswer } from "./export.ts";
@@ -12,7 +13,6 @@ import {
   foundPageSchema,
   revisionsSchema,
 } from "./kept-model.ts";
-import { identity } from "./kept-routes.ts";
 import { LANGUAGES, transcriptionSchema } from "./model.ts";
 import type { TranscriptionSearch } from "./search.ts";
 import type { TranscriptionService } from "./service.ts";

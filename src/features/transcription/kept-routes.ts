@@ -1,5 +1,6 @@
 import { Elysia, t } from "elysia";
 import type { guard } from "../../http/guard.ts";
+import { identity } from "../../http/identity.ts";
 import { problemSchema } from "../../http/problem.ts";
 import {
   LANGUAGES,
@@ -20,12 +21,6 @@ const PAGE_MAX = 1_000;
 const STREAM_PAGE = 200;
 /** Recognising what was kept takes as long as it takes; the connection waits. */
 const NO_TIMEOUT_S = 0;
-
-/** Who a caller says it is; every route takes it. */
-export const identity = {
-  user_id: t.Optional(t.Integer({ minimum: 0, description: "open mode only" })),
-  name: t.Optional(t.String({ description: "open mode only" })),
-};
 
 /** The routes that save transcriptions and read them. */
 export function keptRoutes({ guard, service }: KeptRoutesDependencies) {

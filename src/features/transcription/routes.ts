@@ -1,10 +1,11 @@
 import { Elysia, t } from "elysia";
+import { identity } from "../../http/identity.ts";
 import { problemSchema } from "../../http/problem.ts";
 import { socketDetail } from "../../realtime/frames.ts";
 import type { Gateway } from "../../realtime/gateway.ts";
 import { openByFirstFrame } from "./dialects/choose.ts";
 import { type EditRoutesDependencies, editRoutes } from "./edit-routes.ts";
-import { type KeptRoutesDependencies, identity, keptRoutes } from "./kept-routes.ts";
+import { type KeptRoutesDependencies, keptRoutes } from "./kept-routes.ts";
 import type { Languages } from "./languages.ts";
 import type { LiveTranscriptions } from "./live.ts";
 import { OneFrame, streamingClientFrames, transcriptionFrames } from "./model.ts";
