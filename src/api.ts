@@ -24,24 +24,22 @@ import { docs } from "./http/docs.ts";
 import { errorAnswers } from "./http/errors.ts";
 import { type Identify, guard } from "./http/guard.ts";
 import { type HealthDependencies, health } from "./http/health.ts";
-import { home } from "./http/home.ts";
 import { bodyLimit } from "./http/limits.ts";
+import { noStore } from "./http/no-store.ts";
+import { type PagesDependencies, pages } from "./http/pages.ts";
 import { type OriginDependencies, originCheck } from "./http/origin.ts";
 import { problemSchema } from "./http/problem.ts";
 import { type RequestRateDependencies, requestRate } from "./http/request-rate.ts";
 import { securityHeaders } from "./http/security-headers.ts";
 import type { Log } from "./platform/log.ts";
 import { commonFrames } from "./realtime/frames.ts";
-import page from "./web/index.html" with { type: "text" };
-
-/** The types call every HTML import a bundle; as `text` it is a string. */
-const text = page as unknown as string;
 
 export interface ApiDependencies {
   log: Log;
   version: string;
   identify: Identify;
   origin: OriginDependencies;
+  pages: PagesDependencies;
   health: HealthDependencies;
   requestRate: RequestRateDependencies;
   accounts: Omit<AccountRoutesDependencies, "guard">;
@@ -58,7 +56,7 @@ export function createApi({ log, version, identify, ...parts }: ApiDependencies)
   const signedIn = guard(identify);
   const routes = new Elysia({ normalize: false })
     .use(errorAnswers(log, openAiMembers))
-    .use(home(text))
+    .use(pages(parts.pages))
     .use(health(parts.health))
     .use(accountRoutes({ guard: signedIn, ...parts.accounts }))
     .use(transcriptionRoutes({ guard: signedIn, ...parts.transcription }))
@@ -78,6 +76,7 @@ export function createApi({ log, version, identify, ...parts }: ApiDependencies)
   };
   return new Elysia({ normalize: false })
     .use(securityHeaders())
+    .use(noStore(["/v1/auth/", "/v1/keys"]))
     .use(originCheck(parts.origin))
     .use(requestRate(parts.requestRate))
     .use(bodyLimit({ [FILES_PATH]: UPLOAD_BODY_BYTES_MAX, [BULK_PATH]: BULK_BODY_BYTES_MAX }))

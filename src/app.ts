@@ -2,11 +2,11 @@ import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { type Api, createApi } from "./api.ts";
 import type { Config } from "./config.ts";
 import { createCleanup } from "./features/assistant/cleanup.ts";
-import { QUESTIONS, createAssistantFeature } from "./features/assistant/feature.ts";
+import { createAssistantFeature } from "./features/assistant/feature.ts";
 import { Inference } from "./features/assistant/inference.ts";
 import { roomReader, transcriptionReader } from "./features/assistant/said.ts";
 import { createAccountsFeature, createHolders } from "./features/accounts/feature.ts";
-import { createMessageBelongings } from "./features/chat/belongings.store.ts";
+import { createChatBelongings } from "./features/chat/belongings.store.ts";
 import { createChatFeature } from "./features/chat/feature.ts";
 import {
   KEPT_FIELDS_MAX,
@@ -26,8 +26,9 @@ import { createNetworkOf } from "./http/address.ts";
 import { createIdentify } from "./http/guard.ts";
 import { createKeyStore } from "./http/keys.store.ts";
 import { createKeys } from "./http/keys.ts";
+import { IDLE_S } from "./http/patience.ts";
 import { createTrustedProxies } from "./http/proxies.ts";
-import { NETWORK_REQUESTS, USER_REQUESTS } from "./http/request-rate.ts";
+import { KEY_REQUESTS, NETWORK_REQUESTS, USER_REQUESTS } from "./http/request-rate.ts";
 import { installationSecret } from "./http/secret.ts";
 import { createTokens } from "./http/tokens.ts";
 import { createRedisBus } from "./platform/bus.redis.ts";
@@ -38,7 +39,8 @@ import { createMemoryKept } from "./platform/kept.ts";
 import { type Log, errorFields } from "./platform/log.ts";
 import { closeRedis, openRedis, whenReady } from "./platform/redis.ts";
 import { createGateway } from "./realtime/gateway.ts";
-import { UNLIMITED, createRateLimit } from "./realtime/rate.ts";
+import { createRedisSocketCounts } from "./realtime/socket-counts.redis.ts";
+import { createMemorySocketCounts } from "./realtime/socket-counts.ts";
 import { openRecognition, speechSettings } from "./speech/open.ts";
 import { createTexts } from "./text/texts.ts";
 import { createReading } from "./reading.ts";
@@ -61,9 +63,7 @@ const MEMORY_KEPT_BYTES_MAX = 256 * 1024 * 1024;
 /** Bun cuts bodies here, unasked; every route has a limit of its own below this. */
 const READ_BYTES_MAX = 2 * UPLOAD_BODY_BYTES_MAX;
 /** Text frames of one socket. */
-const FRAMES = { perSecond: 200, burst: 1_000 };
-/** A connection that says nothing for so long is closed. */
-const HTTP_IDLE_S = 60;
+const FRAMES: Allowance = { burst: 1_000, everyMs: 5 };
 /** A start waits so long for Redis; without it the server starts and says so in `/readyz`. */
 const REDIS_START_MS = 2_000;
 /** Sockets are told first; what HTTP requests are under way get this before they are cut. */
@@ -143,10 +143,17 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     const tokens = createTokens(config.jwtSecret ?? secret, now, createHolders(database, now));
     const keys = createKeys({ store: createKeyStore(database), configured: config.apiKeys, now });
     const networkOf = createNetworkOf(createTrustedProxies(config.trustedProxies));
+    const leaseMs = config.presenceLeaseMs;
+    const socketCounts =
+      redis === null
+        ? createMemorySocketCounts()
+        : createRedisSocketCounts({ redis, newId, leaseMs, log: log.part("sockets") });
+    stops.push(socketCounts.close);
     const gateway = createGateway({
       tokens,
       networkOf,
       frames: config.rateLimits ? FRAMES : null,
+      counts: config.rateLimits ? socketCounts : null,
       now,
       newId,
       log: log.part("sockets"),
@@ -167,6 +174,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     stops.push(chat.close);
     const { rooms, service: talk } = chat.routes;
 
+    const count = (name: string, allowance: Allowance): Attempts => {
+      if (!config.rateLimits) return UNCOUNTED;
+      const here = createMemoryAttempts(allowance, now);
+      if (redis === null) return here;
+      return createRedisAttempts({ redis, name, allowance, meanwhile: here });
+    };
     const inference = new Inference(
       config.openAi === null ? null : { ...config.openAi, model: config.llmModel },
     );
@@ -184,12 +197,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       recognition,
       processText: config.llmCleanup ? cleanup : texts.process,
       processEdit: texts.process,
-      captions: {
-        interim: talk.caption,
-        final: async (caller, room, clientId, text) => {
-          await talk.say(caller, room, { clientId, text, kind: "caption" });
-        },
-      },
+      captions: chat.captions,
       checkRoom: rooms.checkMayEnter,
       search: reading.search,
       parkedMs: config.speechParkMs,
@@ -205,7 +213,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       inference,
       readTranscription: transcriptionReader(transcription.routes.service),
       readRoom: roomReader({ checkExists: rooms.checkExists, history: talk.history }),
-      quota: config.rateLimits ? createRateLimit(QUESTIONS, now) : UNLIMITED,
+      chooseSentences: texts.summarise,
+      count,
       log: log.part("assistant"),
     });
 
@@ -233,18 +242,13 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     const lookup = createLookupFeature({
       sources: publicSources,
       redis,
+      count,
       newId,
       now,
       log: log.part("lookup"),
     });
     stops.push(lookup.close);
 
-    const count = (name: string, allowance: Allowance): Attempts => {
-      if (!config.rateLimits) return UNCOUNTED;
-      const here = createMemoryAttempts(allowance, now);
-      if (redis === null) return here;
-      return createRedisAttempts({ redis, name, allowance, meanwhile: here });
-    };
     const accounts = createAccountsFeature({
       database,
       bus,
@@ -253,8 +257,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       isRegistrationOpen: config.isRegistrationOpen,
       count,
       belongings: {
-        transcriptions: transcription.belongings,
-        messages: createMessageBelongings(database),
+        ...transcription.belongings,
+        ...createChatBelongings(database),
       },
       now,
       log: log.part("accounts"),
@@ -273,6 +277,11 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         guestId,
       }),
       origin: config,
+      pages: {
+        loadWeb: async () => (await import("./web/built.ts")).built,
+        auth: config.auth,
+        isRegistrationOpen: config.isRegistrationOpen,
+      },
       health: {
         parts: {
           database: () => {
@@ -285,7 +294,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         },
         draining: () => isDraining,
       },
-      requestRate: { networkOf, requests: count("network requests", NETWORK_REQUESTS) },
+      requestRate: {
+        networkOf,
+        keys,
+        requests: count("network requests", NETWORK_REQUESTS),
+        keyRequests: count("key requests", KEY_REQUESTS),
+      },
       accounts: { ...accounts.routes, keys, networkOf },
       chat: { gateway, ...chat.routes },
       transcription: { gateway, ...transcription.routes },
@@ -299,7 +313,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       port: config.port,
       reusePort: config.portShared,
       maxRequestBodySize: READ_BYTES_MAX,
-      idleTimeout: HTTP_IDLE_S,
+      idleTimeout: IDLE_S,
       websocket: gateway.websocket,
       development: false,
     });

@@ -1,17 +1,19 @@
 import { createHash } from "node:crypto";
+import type { Allowance } from "../platform/rate.ts";
 import { type RedisClient, isRedisAway } from "../platform/redis.ts";
-import type { Allowance, Attempts } from "./attempts.ts";
+import type { Attempts } from "./attempts.ts";
 
 // Each script is one step for every other client, and goes by the one clock that all processes share.
+// Times are written with their fractions: an allowance may be one every third of a millisecond.
 
 const TAKE = `
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local from = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
   local wait = from - now - (ARGV[1] - 1) * ARGV[2]
-  if wait > 0 then return wait end
+  if wait > 0 then return math.ceil(wait) end
   local whole = from + ARGV[2]
-  redis.call('SET', KEYS[1], string.format('%d', whole), 'PX', string.format('%d', whole - now))
+  redis.call('SET', KEYS[1], string.format('%.3f', whole), 'PX', math.ceil(whole - now))
   return 0`;
 
 const GIVE_BACK = `
@@ -19,7 +21,7 @@ const GIVE_BACK = `
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local whole = tonumber(redis.call('GET', KEYS[1]) or '0') - ARGV[1]
   if whole <= now then redis.call('DEL', KEYS[1])
-  else redis.call('SET', KEYS[1], string.format('%d', whole), 'PX', string.format('%d', whole - now)) end
+  else redis.call('SET', KEYS[1], string.format('%.3f', whole), 'PX', math.ceil(whole - now)) end
   return 1`;
 
 const PREFIX = "earshot:attempts:";

@@ -3,6 +3,8 @@ import bundle from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import style from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 import starter from "./docs.page.js" with { type: "file" };
 import page from "./docs.page.html" with { type: "text" };
+import { ENTRY, type Entry } from "./entry.ts";
+import { problemAnswer, problemSchema } from "./problem.ts";
 
 export interface DocsDependencies {
   /** The finished routes that are to be described. */
@@ -17,8 +19,16 @@ interface OpenApi {
 }
 
 interface Operation {
-  requestBody?: { content: Record<string, object> };
-  responses?: Record<string, { content?: Record<string, object> }>;
+  description?: string;
+  parameters?: { in: string; name: string }[];
+  requestBody?: Described;
+  responses?: Record<string, Described>;
+  [ENTRY]?: Entry;
+}
+
+interface Described {
+  description?: string;
+  content?: Record<string, object>;
 }
 
 /** The types call every HTML import a bundle; as `text` it is a string. */
@@ -78,7 +88,11 @@ async function describe(
     .handle(new Request("http://docs.localhost/docs/json"));
   const openApi = (await answer.json()) as OpenApi;
   for (const operations of Object.values(openApi.paths)) {
-    for (const operation of Object.values(operations)) onlyJson(operation);
+    for (const operation of Object.values(operations)) {
+      onlyJson(operation);
+      tellProblems(operation);
+      tellEntry(operation);
+    }
   }
   return openApi;
 }
@@ -90,4 +104,35 @@ function onlyJson({ requestBody, responses }: Operation): void {
     if (described !== undefined && json !== undefined)
       described.content = { "application/json": json };
   }
+}
+
+/** The plugin takes them for JSON like any other, and writes their fields out each time. */
+function tellProblems({ responses = {} }: Operation): void {
+  for (const [status, { description }] of Object.entries(responses)) {
+    if (description === problemSchema.description) responses[status] = problemAnswer;
+  }
+}
+
+/** Says of a guarded route who gets in, and what the guard answers to others. */
+function tellEntry(operation: Operation): void {
+  const { [ENTRY]: entry, parameters = [] } = operation;
+  if (entry === undefined) return;
+  delete operation[ENTRY];
+  operation.description = [entry.who, operation.description].filter(Boolean).join(" ");
+  // Whose number is stated must be one's own.
+  const isStated = parameters.some((one) => one.in === "query" && one.name === "user_id");
+  operation.responses = {
+    ...operation.responses,
+    401: {
+      ...problemAnswer,
+      description: "nobody the server knows: no token or key, or a wrong one",
+    },
+    ...((entry.isForbidding || isStated) && {
+      403: { ...problemAnswer, description: "somebody who may not do this" },
+    }),
+    429: {
+      ...problemAnswer,
+      description: "too many requests; `Retry-After` says how long to wait",
+    },
+  };
 }

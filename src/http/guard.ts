@@ -1,6 +1,8 @@
 import { Elysia } from "elysia";
 import { firstCharacters } from "./characters.ts";
 import type { Caller, Identity, KeyCaller } from "./caller.ts";
+import { sentBearer, sentKeys } from "./credentials.ts";
+import { ADMIN, KEYED, SIGNED_IN, SIGNED_IN_OR_KEY } from "./entry.ts";
 import type { KeyScope } from "./keys.store.ts";
 import type { ApiKey, Keys } from "./keys.ts";
 import { Problem } from "./problem.ts";
@@ -12,7 +14,7 @@ export interface GuardDependencies {
   auth: "open" | "required";
   tokens: Tokens;
   keys: Pick<Keys, "verify" | "anyExist">;
-  /** Counts the requests of a user. */
+  /** Counts the requests of a user, and of a key where people come as well. */
   requests: Attempts;
   /** A new guest's id: an integer that no account will ever have. */
   guestId(): number;
@@ -33,9 +35,6 @@ export interface Identify {
   keyed(request: Request): Promise<Caller | KeyCaller>;
 }
 
-const PROTOCOL_BEARER = "bearer.";
-/** Where a key is looked for; the second is what other services' clients send. */
-const KEY_HEADERS = ["x-api-key", "access_token"];
 const NAME_CHARACTERS_MAX = 100;
 
 /**
@@ -84,14 +83,19 @@ export function createIdentify(dependencies: GuardDependencies): Identify {
   const signedInOrKey = async (request: Request): Promise<Caller | KeyCaller> => {
     const token = bearerOf(request);
     const key = token === null ? null : await keys.verify(token);
-    if (key !== null) return keyCaller(key, "audio");
+    if (key !== null) {
+      const caller = keyCaller(key, "audio");
+      await takeRequest(requests, String(caller.userId));
+      return caller;
+    }
     // Clients of other services must send some key: with the door open, one of theirs says nothing.
     const isForeign = token !== null && auth === "open" && (await identityOf(token)) === null;
     return (await (isForeign ? stranger(request) : signedIn(request))).caller;
   };
 
+  // Keys are not counted here: posts come one by one and fast, and `requestRate` has them counted.
   const keyed = async (request: Request): Promise<Caller | KeyCaller> => {
-    const sent = KEY_HEADERS.flatMap((name) => request.headers.get(name) ?? []);
+    const sent = sentKeys(request);
     if (sent.length > 0) {
       const [key = null, ...others] = await Promise.all(sent.map(keys.verify));
       if (key === null || others.includes(null)) throw refused();
@@ -103,7 +107,10 @@ export function createIdentify(dependencies: GuardDependencies): Identify {
     if (key !== null) return keyCaller(key, "posts");
     const identity = token === null ? null : await identityOf(token);
     if (token !== null && identity === null) throw refused();
-    if (identity?.caller.role === "admin") return identity.caller;
+    if (identity?.caller.role === "admin") {
+      await takeRequest(requests, String(identity.caller.userId));
+      return identity.caller;
+    }
     if (auth === "open" && !(await keys.anyExist())) return (await signedIn(request)).caller;
     if (identity?.caller.role === "user") {
       throw new Problem("forbidden", "Only an API key or an admin may do this");
@@ -137,28 +144,28 @@ export function guard(identify: Identify) {
   // All of them before validation, so that a stranger learns nothing about a route's fields.
   return new Elysia({ name: "guard" }).macro({
     signedIn: {
-      detail: { security: [{ bearer: [] }] },
+      detail: SIGNED_IN,
       transform: async ({ request }: { request: Request }) => {
         visitors.set(request, await identify.signedIn(request));
       },
       resolve: known,
     },
     admin: {
-      detail: { security: [{ bearer: [] }] },
+      detail: ADMIN,
       transform: async ({ request }: { request: Request }) => {
         visitors.set(request, await identify.admin(request));
       },
       resolve: known,
     },
     signedInOrKey: {
-      detail: { security: [{ bearer: [] }] },
+      detail: SIGNED_IN_OR_KEY,
       transform: async ({ request }: { request: Request }) => {
         callers.set(request, await identify.signedInOrKey(request));
       },
       resolve,
     },
     keyed: {
-      detail: { security: [{ key: [] }, { bearer: [] }] },
+      detail: KEYED,
       transform: async ({ request }: { request: Request }) => {
         callers.set(request, await identify.keyed(request));
       },
@@ -208,16 +215,11 @@ function isUserId(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** The token of `Authorization: Bearer …`, or of the subprotocol `bearer.…` that browsers can send. */
+/** Throws `unauthorized` for a header that is of no use here. */
 function bearerOf(request: Request): string | null {
-  const header = request.headers.get("authorization");
-  if (header !== null) {
-    const match = /^Bearer +(\S+)$/i.exec(header);
-    if (match?.[1] === undefined)
-      throw new Problem("unauthorized", "Authorization must be a Bearer token");
-    return match[1];
+  const token = sentBearer(request);
+  if (token === null && request.headers.has("authorization")) {
+    throw new Problem("unauthorized", "Authorization must be a Bearer token");
   }
-  const protocols = request.headers.get("sec-websocket-protocol")?.split(",") ?? [];
-  const offered = protocols.map((one) => one.trim()).find((one) => one.startsWith(PROTOCOL_BEARER));
-  return offered === undefined ? null : offered.slice(PROTOCOL_BEARER.length);
+  return token;
 }

@@ -65,6 +65,9 @@ export const problemAnswer = {
   content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
 };
 
+/** Statuses that refuse a body before its end, to a sender who is slow enough to read them. */
+const UNREAD = [408];
+
 /** The HTTP status that a problem is told with. */
 export function statusOf({ code, extras }: Problem): number {
   return extras.status ?? PROBLEMS[code].status;
@@ -95,6 +98,8 @@ export function problemResponse(
   if (extras.retryAfterMs !== undefined) {
     headers["retry-after"] = String(Math.ceil(extras.retryAfterMs / 1000));
   }
+  // What was not read of the body must not be taken for the next request.
+  if (UNREAD.includes(statusOf(problem))) headers["connection"] = "close";
   if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
   const body = { ...problemMembers(problem), ...more };
   return new Response(JSON.stringify(body), { status: body.status, headers });

@@ -11,6 +11,8 @@ export interface ServiceAddress {
 const OPENAI_URL = "https://api.openai.com/v1";
 /** Local services ask for none, but the client does. */
 const NO_KEY = "none";
+/** Nobody waits longer, whatever a service says. */
+const RETRY_AFTER_MS_MAX = 24 * 3_600_000;
 
 /**
  * The official client, without retries of its own and with nothing from the environment. `fetchAnswer`
@@ -34,4 +36,24 @@ export function createOpenAi(
     // A key is for the address that it was given for.
     fetchOptions: { redirect: "manual" },
   });
+}
+
+/**
+ * How many milliseconds a service wants to be left alone, by the headers of its error: seconds or a
+ * date (RFC 9110, section 10.2.3), which OpenAI says in milliseconds as well. Null when it says neither.
+ */
+export function retryAfterMs(headers: unknown): number | null {
+  if (!(headers instanceof Headers)) return null;
+  const exact = headers.get("retry-after-ms");
+  const value = headers.get("retry-after");
+  let ms = NaN;
+  if (exact !== null && isNumber(exact)) ms = Number(exact);
+  else if (value !== null)
+    ms = isNumber(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  if (Number.isNaN(ms)) return null;
+  return Math.min(RETRY_AFTER_MS_MAX, Math.max(0, Math.round(ms)));
+}
+
+function isNumber(text: string): boolean {
+  return /^\s*\d+(\.\d+)?\s*$/.test(text);
 }

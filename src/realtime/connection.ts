@@ -4,9 +4,9 @@ import { asProblem } from "../http/errors.ts";
 import type { Identity } from "../http/caller.ts";
 import type { Visitor } from "../http/guard.ts";
 import { type Log, errorFields } from "../platform/log.ts";
+import type { RateLimit } from "../platform/rate.ts";
 import { type RawFrame, commonFrames, createFrameReader, parseFrame, refOf } from "./frames.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
-import type { RateLimit } from "./rate.ts";
 import { CLOSE, type CloseCode, type Ref, Refusal, type RefusalCode } from "./refusal.ts";
 
 /** One wire protocol on one socket. Its methods run one at a time, in the order frames came. */

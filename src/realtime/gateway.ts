@@ -4,9 +4,9 @@ import type { Visitor } from "../http/guard.ts";
 import { Problem } from "../http/problem.ts";
 import type { Tokens } from "../http/tokens.ts";
 import type { Log } from "../platform/log.ts";
+import { type Allowance, UNLIMITED, createRateLimit } from "../platform/rate.ts";
 import { CLOSE } from "./refusal.ts";
-import { type SocketOwners, createSocketCounts, ownersOf } from "./socket-counts.ts";
-import { type Rate, UNLIMITED, createRateLimit } from "./rate.ts";
+import { type SocketCounts, type SocketOwners, ownersOf } from "./socket-counts.ts";
 import {
   type Connection,
   LIFETIME_MS,
@@ -26,22 +26,22 @@ export interface Door {
 export interface SocketData {
   /** Gone once it was gone through: it would keep the whole request in memory. */
   entry: { door: Door; visitor: Visitor } | null;
-  /** Whom it is counted for; null when nobody's are. */
-  owners: SocketOwners | null;
+  /** Whom it is counted for. */
+  owners: SocketOwners;
   connection: SocketConnection | null;
 }
 
 export interface Gateway {
   /**
-   * Turns a request into a socket behind `door`. Throws `invalid` (426), `draining`, `queue_full`, and
-   * `rate_limited` when its user or network has too many.
+   * Turns a request into a socket behind `door`. Rejects with `invalid` (426), `draining`,
+   * `queue_full`, and `rate_limited` when its user or network has too many.
    */
   upgrade(
     request: Request,
     server: Server<SocketData> | null,
     visitor: Visitor,
     door: Door,
-  ): Response | undefined;
+  ): Promise<Response | undefined>;
   websocket: WebSocketHandler<SocketData>;
   connections(): number;
   /** The sessions of accounts that open sockets belong to. */
@@ -58,7 +58,9 @@ export interface GatewayDependencies {
   tokens: Tokens;
   networkOf: NetworkOf;
   /** How fast one socket may send text frames; null for no limit. */
-  frames: Rate | null;
+  frames: Allowance | null;
+  /** Counts the sockets of users and networks; null for no limit. */
+  counts: SocketCounts | null;
   now(): number;
   newId(): string;
   log: Log;
@@ -79,7 +81,7 @@ const PEER_SILENT_S = 60;
 
 /** Owns every open socket of the process. */
 export function createGateway(dependencies: GatewayDependencies): Gateway {
-  const { tokens, networkOf, frames, now, newId, log } = dependencies;
+  const { tokens, networkOf, frames, counts, now, newId, log } = dependencies;
   const shared = {
     verify: (token: string) => tokens.verify(token),
     // One for all sockets: an idle one costs nothing.
@@ -89,38 +91,54 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
     log,
   };
   const open = new Set<SocketConnection>();
-  const counts = createSocketCounts();
   let draining = false;
   const inspection = setInterval(() => {
     for (const connection of open) connection.inspect();
   }, INSPECT_EVERY_MS);
 
+  const checkRoom = (): void => {
+    if (draining) throw new Problem("draining", "The server is stopping", { retryAfterMs: 1_000 });
+    if (open.size >= CONNECTIONS_MAX) {
+      throw new Problem("queue_full", "This server has all the sockets it can hold", {
+        retryAfterMs: TOO_MANY_RETRY_MS,
+      });
+    }
+  };
+
+  const shake = (
+    request: Request,
+    server: Server<SocketData> | null,
+    data: SocketData,
+  ): Response | undefined => {
+    // Again: counting may have taken a while.
+    checkRoom();
+    const offered = request.headers.get("sec-websocket-protocol")?.split(",") ?? [];
+    const isOurs = offered.some((one) => one.trim() === SUBPROTOCOL);
+    // Empty rather than absent: Bun would answer with the first one offered, maybe a token.
+    const headers = { "sec-websocket-protocol": isOurs ? SUBPROTOCOL : "" };
+    if (server?.upgrade(request, { data, headers }) === true) return undefined;
+    throw new Problem("invalid", "The WebSocket handshake is not complete", { status: 400 });
+  };
+
   return {
-    upgrade: (request, server, visitor, door) => {
+    upgrade: async (request, server, visitor, door) => {
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
         throw new Problem("invalid", "Open this address as a WebSocket", { status: 426 });
       }
-      if (draining)
-        throw new Problem("draining", "The server is stopping", { retryAfterMs: 1_000 });
-      if (open.size >= CONNECTIONS_MAX) {
-        throw new Problem("queue_full", "This server has all the sockets it can hold", {
-          retryAfterMs: TOO_MANY_RETRY_MS,
-        });
-      }
-      const owners = frames === null ? null : ownersOf(visitor.caller, networkOf(request, server));
-      if (owners !== null && !counts.add(owners)) {
+      checkRoom();
+      const owners = ownersOf(visitor.caller, networkOf(request, server));
+      if (counts !== null && !(await counts.add(owners))) {
         throw new Problem("rate_limited", "You have all the sockets that you may have", {
           retryAfterMs: TOO_MANY_RETRY_MS,
         });
       }
       const data: SocketData = { entry: { door, visitor }, owners, connection: null };
-      const offered = request.headers.get("sec-websocket-protocol")?.split(",") ?? [];
-      const isOurs = offered.some((one) => one.trim() === SUBPROTOCOL);
-      // Empty rather than absent: Bun would answer with the first one offered, maybe a token.
-      const headers = { "sec-websocket-protocol": isOurs ? SUBPROTOCOL : "" };
-      if (server?.upgrade(request, { data, headers }) === true) return undefined;
-      if (owners !== null) counts.remove(owners);
-      throw new Problem("invalid", "The WebSocket handshake is not complete", { status: 400 });
+      try {
+        return shake(request, server, data);
+      } catch (error) {
+        await counts?.remove(owners);
+        throw error;
+      }
     },
     websocket: {
       maxPayloadLength: PAYLOAD_BYTES_MAX,
@@ -143,10 +161,12 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
       message: (socket, message) => socket.data.connection?.receive(message),
       close: async (socket) => {
         const { connection, owners } = socket.data;
-        if (owners !== null) counts.remove(owners);
-        if (connection === null) return;
-        await connection.gone();
-        open.delete(connection);
+        const removed = counts?.remove(owners);
+        if (connection !== null) {
+          await connection.gone();
+          open.delete(connection);
+        }
+        await removed;
       },
     },
     connections: () => open.size,
@@ -169,7 +189,9 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
       idle_ms: idleMs,
       lifetime_ms: LIFETIME_MS,
       unsent_bytes: UNSENT_BYTES_MAX,
-      ...(frames === null ? {} : { frames_per_s: frames.perSecond, frames_burst: frames.burst }),
+      ...(frames === null
+        ? {}
+        : { frames_per_s: 1_000 / frames.everyMs, frames_burst: frames.burst }),
     }),
     stop: async (withinMs) => {
       draining = true;

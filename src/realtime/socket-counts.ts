@@ -7,32 +7,64 @@ export interface SocketOwners {
   network: string | null;
 }
 
-/** Counts the sockets of this process by who has them. */
+/** Counts sockets by who has them. */
 export interface SocketCounts {
   /** Counts one more; false when its user or network has as many as it may. */
-  add(owners: SocketOwners): boolean;
-  remove(owners: SocketOwners): void;
+  add(owners: SocketOwners): Promise<boolean>;
+  /** Counts one less. Never rejects. */
+  remove(owners: SocketOwners): Promise<void>;
+  /** Gives back the places of this process. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** One of whom sockets are counted for: its name, and how many it may have. */
+export interface SocketOwner {
+  name: string;
+  max: number;
 }
 
 /** Sockets of one user, and of all behind one address: an office, or a mobile network's gateway. */
-const USER_SOCKETS_MAX = 100;
-const NETWORK_SOCKETS_MAX = 2_000;
+export const USER_SOCKETS_MAX = 100;
+export const NETWORK_SOCKETS_MAX = 2_000;
 
-export function createSocketCounts(): SocketCounts {
-  const users = new Map<number, number>();
-  const networks = new Map<string, number>();
+/** How many sockets each owner has in this process. */
+export interface LocalCounts {
+  /** Counts one more of each; false, and nothing is counted, when one of them has as many as it may. */
+  add(owners: readonly SocketOwner[]): boolean;
+  remove(owners: readonly SocketOwner[]): void;
+  of(name: string): number;
+  /** All that have sockets. */
+  names(): string[];
+}
+
+export function createLocalCounts(): LocalCounts {
+  const counts = new Map<string, number>();
+  const change = (owners: readonly SocketOwner[], by: number): void => {
+    for (const { name } of owners) {
+      const sockets = (counts.get(name) ?? 0) + by;
+      if (sockets > 0) counts.set(name, sockets);
+      else counts.delete(name);
+    }
+  };
   return {
-    add: ({ user, network }) => {
-      if (isFull(users, user, USER_SOCKETS_MAX)) return false;
-      if (isFull(networks, network, NETWORK_SOCKETS_MAX)) return false;
-      count(users, user, 1);
-      count(networks, network, 1);
+    add: (owners) => {
+      if (owners.some(({ name, max }) => (counts.get(name) ?? 0) >= max)) return false;
+      change(owners, 1);
       return true;
     },
-    remove: ({ user, network }) => {
-      count(users, user, -1);
-      count(networks, network, -1);
-    },
+    remove: (owners) => change(owners, -1),
+    of: (name) => counts.get(name) ?? 0,
+    names: () => [...counts.keys()],
+  };
+}
+
+/** Counts the sockets of this process alone. */
+export function createMemorySocketCounts(): SocketCounts {
+  const counts = createLocalCounts();
+  return {
+    add: (owners) => Promise.resolve(counts.add(countedOf(owners))),
+    remove: (owners) => Promise.resolve(counts.remove(countedOf(owners))),
+    close: () => Promise.resolve(),
   };
 }
 
@@ -44,13 +76,10 @@ export function ownersOf({ userId, role }: Caller, network: string): SocketOwner
   };
 }
 
-function isFull<Owner>(counts: Map<Owner, number>, owner: Owner | null, max: number): boolean {
-  return owner !== null && (counts.get(owner) ?? 0) >= max;
-}
-
-function count<Owner>(counts: Map<Owner, number>, owner: Owner | null, change: number): void {
-  if (owner === null) return;
-  const sockets = (counts.get(owner) ?? 0) + change;
-  if (sockets > 0) counts.set(owner, sockets);
-  else counts.delete(owner);
+/** Those of a socket's owners who are counted. */
+export function countedOf({ user, network }: SocketOwners): SocketOwner[] {
+  const owners: SocketOwner[] = [];
+  if (user !== null) owners.push({ name: `user ${user}`, max: USER_SOCKETS_MAX });
+  if (network !== null) owners.push({ name: `network ${network}`, max: NETWORK_SOCKETS_MAX });
+  return owners;
 }

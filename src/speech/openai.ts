@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { APIConnectionError, APIError, type OpenAI } from "openai";
-import { createOpenAi } from "../platform/openai.ts";
+import { createOpenAi, retryAfterMs } from "../platform/openai.ts";
 import { toPcm16 } from "./blocks.ts";
 import {
   ENGINE_RATE_HZ,
@@ -159,7 +159,6 @@ function failureOf(error: unknown): ServiceFailed {
   }
   if (!(error instanceof APIError) || error.status === undefined) return unusable();
   const status = Number(error.status);
-  const headers: unknown = error.headers;
   switch (status) {
     case 401:
       return new Refused("the speech service refused the key (401)", status);
@@ -168,26 +167,16 @@ function failureOf(error: unknown): ServiceFailed {
     case 404:
       return new Refused("the speech service has no such address or model (404)", status);
     case 429: {
-      const waitMs = headers instanceof Headers ? retryAfterMs(headers) : null;
+      const waitMs = retryAfterMs(error.headers);
       return new ServiceFailed("the speech service is over its limit (429)", true, waitMs);
     }
     default:
   }
   if (status === 408 || status >= 500) {
-    const waitMs = headers instanceof Headers ? retryAfterMs(headers) : null;
+    const waitMs = retryAfterMs(error.headers);
     return new ServiceFailed(`the speech service failed (${status})`, true, waitMs);
   }
   return new Refused(`the speech service refused the request (${status})`, status);
-}
-
-/** RFC 9110, 10.2.3: seconds or a date. Null for what is neither. */
-function retryAfterMs(headers: Headers): number | null {
-  const value = headers.get("retry-after");
-  if (value === null) return null;
-  const ms = /^\s*\d+(\.\d+)?\s*$/.test(value)
-    ? Number(value) * 1000
-    : Date.parse(value) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, Math.round(ms)) : null;
 }
 
 function late(ms: number): ServiceFailed {

@@ -7,6 +7,12 @@ export interface LineSentence {
   line: number;
 }
 
+/** What is to be found of a text's lines: so many sentences, or as many as fit. */
+export type SummaryJob = { lines: readonly string[] } & (
+  | { sentences: number }
+  | { charactersMax: number }
+);
+
 /** Finds what says most of a text, in English, Hindi and mixtures of both. */
 export interface Summariser {
   /** The sentences of lines, in order; none goes on over the end of its line. */
@@ -22,6 +28,8 @@ export interface Summariser {
   choose<S extends LineSentence>(sentences: readonly S[], count: number): Promise<S[]>;
   /** The most telling sentences that fit into `charactersMax`, in their order. */
   condense<S extends LineSentence>(sentences: readonly S[], charactersMax: number): Promise<S[]>;
+  /** Splits, then chooses or condenses. */
+  work(job: SummaryJob): Promise<LineSentence[]>;
 }
 
 /** A longer sentence goes on as the next one: captions have no full stops. */
@@ -91,7 +99,7 @@ export function createSummariser(): Summariser {
     return { all, vocabulary: numbers.size };
   };
 
-  return {
+  const summariser: Summariser = {
     split: (lines) => {
       const tokenize = (tokenizer ??= createTokenizer());
       return lines.flatMap((text, line) => {
@@ -147,7 +155,14 @@ export function createSummariser(): Summariser {
       }
       return sentences.filter((_, at) => chosen.has(at));
     },
+    work: (job) => {
+      const sentences = summariser.split(job.lines);
+      return "sentences" in job
+        ? summariser.choose(sentences, job.sentences)
+        : summariser.condense(sentences, job.charactersMax);
+    },
   };
+  return summariser;
 }
 
 /** How much each sentence has in common with all of them together. */

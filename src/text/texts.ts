@@ -4,6 +4,7 @@ import type { FoundLanguage } from "./entities/finder.ts";
 import { type SharedModel, readModel } from "./entities/model.ts";
 import { readShippedModel } from "./entities/shipped.ts";
 import type { TextJob, TextResult } from "./pipeline.ts";
+import type { LineSentence, SummaryJob } from "./summary.ts";
 import type { TopicMention } from "./topics.ts";
 
 /** The threads that work texts: what was said, and posts. */
@@ -11,6 +12,8 @@ export interface Texts {
   /** Rejects as a pool does, as everything here: `PoolFull`, `PoolClosed`, `JobFailed`. */
   process(job: TextJob): Promise<TextResult>;
   findTopics(text: string): Promise<TopicMention[]>;
+  /** The sentences that say most; of hours of talk this takes up to half a second. */
+  summarise(job: SummaryJob): Promise<LineSentence[]>;
   ready(): boolean;
   close(withinMs: number): Promise<void>;
 }
@@ -18,8 +21,11 @@ export interface Texts {
 /** The taggers' models, in memory that every thread reads and none writes. */
 export type SharedModels = Record<FoundLanguage, SharedModel>;
 
-export type TextWork = TextJob | { topicsOf: string };
-export type TextAnswer = { processed: TextResult } | { topics: TopicMention[] };
+export type TextWork = TextJob | { topicsOf: string } | { summaryOf: SummaryJob };
+export type TextAnswer =
+  | { processed: TextResult }
+  | { topics: TopicMention[] }
+  | { sentences: LineSentence[] };
 
 export interface TextsDependencies {
   spawn(models: SharedModels): Worker;
@@ -48,6 +54,11 @@ export async function createTexts({ spawn, threads, log }: TextsDependencies): P
       const answer = await pool.run({ topicsOf: text });
       if (!("topics" in answer)) throw new Error("a text worker answered something else");
       return answer.topics;
+    },
+    summarise: async (summaryOf) => {
+      const answer = await pool.run({ summaryOf });
+      if (!("sentences" in answer)) throw new Error("a text worker answered something else");
+      return answer.sentences;
     },
     ready: pool.ready,
     close: pool.close,

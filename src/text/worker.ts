@@ -3,6 +3,7 @@ import { createEntityFinder } from "./entities/finder.ts";
 import { loadTagger } from "./entities/tagger.ts";
 import { createTextProcessor } from "./pipeline.ts";
 import type { SharedModels, TextWork, TextAnswer } from "./texts.ts";
+import { createSummariser } from "./summary.ts";
 import { createTopicFinder } from "./topics.ts";
 
 declare const self: Worker;
@@ -19,9 +20,12 @@ function start(models: SharedModels): void {
   });
   const processText = createTextProcessor(findEntities);
   const findTopics = createTopicFinder(findEntities);
-  serveJobs<TextWork, TextAnswer>((work) =>
-    "topicsOf" in work
-      ? { topics: findTopics(work.topicsOf) }
-      : processText(work).then((processed) => ({ processed })),
-  );
+  const summariser = createSummariser();
+  serveJobs<TextWork, TextAnswer>((work) => {
+    if ("topicsOf" in work) return { topics: findTopics(work.topicsOf) };
+    if ("summaryOf" in work) {
+      return summariser.work(work.summaryOf).then((sentences) => ({ sentences }));
+    }
+    return processText(work).then((processed) => ({ processed }));
+  });
 }

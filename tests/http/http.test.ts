@@ -234,6 +234,9 @@ interface Described {
 }
 
 interface Operation {
+  description?: string;
+  security?: Record<string, unknown>[];
+  responses: Record<string, { content?: Record<string, { schema: { $ref?: string } }> }>;
   "x-frames"?: { client: { $ref: string }[]; server: { $ref: string }[] };
 }
 
@@ -277,6 +280,39 @@ describe("the documentation", () => {
       expect(Object.keys(paths)).toContain(path);
     }
     expect(Object.keys(paths).filter((path) => path.startsWith("/docs"))).toEqual([]);
+  });
+
+  test("says of every route that is not for all who gets in, and how others are answered", async () => {
+    const forAll = ["/", "/healthz", "/readyz", "/v1/languages"];
+    const comingIn = ["register", "login", "refresh", "logout"].map((name) => `/v1/auth/${name}`);
+    const { paths } = await described();
+    const operations = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, one]) => ({ name: `${method} ${path}`, path, ...one })),
+    );
+    for (const { name, path, description = "", security = [], responses } of operations) {
+      const isForAll = [...forAll, ...comingIn].includes(path);
+      expect([name, security.length > 0]).toEqual([name, !isForAll]);
+      if (isForAll) continue;
+      expect([name, description]).toEqual([name, expect.stringMatching(/Needs (?:a|an|the) \w+/)]);
+      const isPeoples = "bearer" in (security[0] ?? {}) && !description.includes("API key");
+      const statuses = isPeoples && !description.includes("admin") ? [401, 429] : [401, 403, 429];
+      for (const status of statuses) {
+        const content = responses[String(status)]?.content ?? {};
+        expect([name, status, content]).toEqual([
+          name,
+          status,
+          { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+        ]);
+      }
+    }
+    const about = (path: string, method: string): string =>
+      paths[path]?.[method]?.description ?? "";
+    for (const path of ["/v1/posts", "/v1/posts/bulk", "/post/enqueue"]) {
+      expect(about(path, "post")).toContain("scope `posts`");
+    }
+    expect(about("/v1/audio/transcriptions", "post")).toContain("scope `audio`");
+    expect(about("/v1/keys", "get")).toContain("admin");
+    expect(JSON.stringify(paths)).not.toContain("x-entry");
   });
 
   test("has a frame behind every reference", async () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Elysia, t } from "elysia";
 import { errorAnswers } from "../../src/http/errors.ts";
-import { UNCOUNTED } from "../../src/http/attempts.ts";
+import { type Attempts, UNCOUNTED } from "../../src/http/attempts.ts";
 import { createIdentify, guard } from "../../src/http/guard.ts";
 import { createKeyStore } from "../../src/http/keys.store.ts";
 import { type Keys, createKeys } from "../../src/http/keys.ts";
@@ -76,11 +76,15 @@ async function credentials(): Promise<Record<string, Record<string, string>>> {
 }
 
 /** The real guard before one route for each mark, which answer whom they take the caller for. */
-function tinyApp(auth: "open" | "required", configured: readonly string[]) {
+function tinyApp(
+  auth: "open" | "required",
+  configured: readonly string[],
+  requests: Attempts = UNCOUNTED,
+) {
   const tokens = createTokens(SECRET, Date.now);
   const all = createKeys({ store: createKeyStore(database), configured, now: Date.now });
   const marks = guard(
-    createIdentify({ auth, tokens, keys: all, requests: UNCOUNTED, guestId: () => 2 ** 41 }),
+    createIdentify({ auth, tokens, keys: all, requests, guestId: () => 2 ** 41 }),
   );
   const body = t.Object({ content: t.String() });
   return new Elysia()
@@ -238,6 +242,63 @@ describe("a route for clients of other services", () => {
       // It was sent for nothing.
       "x-api-key": "guest",
     });
+  });
+});
+
+describe("requests are counted", () => {
+  /** Whom a request was counted for, by credential. */
+  const counted = async (
+    mark: string,
+    sent: Record<string, Record<string, string>>,
+  ): Promise<Record<string, string[]>> => {
+    const taken: string[] = [];
+    const take = (key: string): Promise<number> => {
+      taken.push(key);
+      return Promise.resolve(0);
+    };
+    const app = tinyApp("required", [CONFIGURED], { ...UNCOUNTED, take });
+    const found: Record<string, string[]> = {};
+    for (const [name, headers] of Object.entries(sent)) {
+      const init = { method: "POST", headers: { "content-type": "application/json", ...headers } };
+      await app.handle(new Request(`http://localhost/${mark}`, { ...init, body: "{}" }));
+      const keysTaken = taken.splice(0);
+      if (keysTaken.length > 0) found[name] = keysTaken;
+    }
+    return found;
+  };
+
+  test("for users, admins, and each key where people come as well", async () => {
+    const people = { user: ["7"], admin: ["7"] };
+    const sent = await credentials();
+    expect(await counted("signedIn", sent)).toEqual({ ...people, "admin with a wrong key": ["7"] });
+    const withKeys = await counted("signedInOrKey", sent);
+    expect(withKeys).toMatchObject({ ...people, "configured key as bearer": ["-1"] });
+    const [one, other] = ["key as bearer", "key for audio as bearer"].map((name) => withKeys[name]);
+    expect([one?.length, other?.length, one?.[0] === other?.[0]]).toEqual([1, 1, false]);
+    expect(Object.keys(withKeys)).not.toContain("key for posts as bearer");
+  });
+
+  test("for admins who post, and not for keys, which are counted as they come in", async () => {
+    expect(await counted("keyed", await credentials())).toEqual({ admin: ["7"] });
+  });
+
+  test("and refused when there are too many", async () => {
+    const app = tinyApp("required", [CONFIGURED], {
+      ...UNCOUNTED,
+      take: () => Promise.resolve(1_500),
+    });
+    const all = await credentials();
+    for (const [mark, name] of [
+      ["keyed", "admin"],
+      ["signedInOrKey", "configured key as bearer"],
+      ["signedIn", "user"],
+    ] as const) {
+      const headers = { ...all[name] };
+      const request = new Request(`http://localhost/${mark}`, { method: "POST", headers });
+      const response = await app.handle(request);
+      expect([mark, response.status]).toEqual([mark, 429]);
+      expect(response.headers.get("retry-after")).toBe("2");
+    }
   });
 });
 

@@ -1,13 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
-import { NETWORK_REQUESTS, USER_REQUESTS } from "../../src/http/request-rate.ts";
+import { KEY_REQUESTS, NETWORK_REQUESTS, USER_REQUESTS } from "../../src/http/request-rate.ts";
 import { type TestApp, startTestApp, until } from "../support/app.ts";
 
 const SECRET = "the secret of these tests, long enough";
+const KEY = "a-key-of-the-settings";
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await startTestApp({ JWT_SECRET: SECRET, TRUSTED_PROXIES: "127.0.0.1" });
+  app = await startTestApp({
+    JWT_SECRET: SECRET,
+    TRUSTED_PROXIES: "127.0.0.1",
+    API_KEYS: KEY,
+  });
 });
 afterAll(() => app.stop());
 
@@ -42,6 +47,27 @@ describe("requests", () => {
     expect(await refused(10, "/v1/languages", from("203.0.113.2"))).toBe(0);
     // A proxy that names nobody is counted itself.
     expect(await refused(burst + 500, "/v1/languages", {})).toBeGreaterThan(0);
+  });
+
+  test("with a valid API key are counted for the key, whose run goes through", async () => {
+    const from = (headers: Record<string, string>) => ({
+      "x-forwarded-for": "203.0.113.5",
+      ...headers,
+    });
+    const { burst } = NETWORK_REQUESTS;
+    expect(await refused(burst + 200, "/v1/queue", from({ "x-api-key": KEY }))).toBe(0);
+    const bearer = { authorization: `Bearer ${KEY}` };
+    expect(await refused(300, "/v1/queue", from(bearer))).toBe(0);
+    // None of it was taken from the network's; what is no key is counted there.
+    expect(await refused(10, "/v1/languages", from({}))).toBe(0);
+    const wrong = from({ "x-api-key": `${KEY}-not` });
+    expect(await refused(burst + 500, "/v1/queue", wrong)).toBeGreaterThan(0);
+    expect(await refused(10, "/v1/queue", from({ access_token: KEY }))).toBe(0);
+  });
+
+  test("of a key leave room for 100,000 posts sent one by one, and for 3,000 a second", () => {
+    expect(KEY_REQUESTS.burst).toBeGreaterThanOrEqual(100_000);
+    expect(1_000 / KEY_REQUESTS.everyMs).toBeGreaterThan(3_000);
   });
 
   test("of one user are limited wherever they come from", async () => {

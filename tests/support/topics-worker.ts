@@ -52,6 +52,7 @@ self.addEventListener(
     const findTopics = createTopicFinder(findEntities);
     const processText = createTextProcessor(findEntities);
     serveJobs<TextWork, TextAnswer>((work) => {
+      if ("summaryOf" in work) throw new Error("nobody asks this worker for summaries");
       if (!("topicsOf" in work)) return processText(work).then((processed) => ({ processed }));
       obey(work.topicsOf);
       return { topics: findTopics(work.topicsOf) };

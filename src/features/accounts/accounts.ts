@@ -14,7 +14,7 @@ export interface Accounts {
   register(name: string, password: string, network: string): Promise<Account>;
   /** Throws `forbidden` when the session's account is gone. */
   get(who: SignedIn): Promise<Account>;
-  /** Throws `invalid` and `conflict`. */
+  /** Throws `invalid`, `rate_limited` and `conflict`. */
   rename(who: SignedIn, name: string): Promise<Account>;
   /** Ends all other sessions. Throws `invalid`, `rate_limited`, and `forbidden` for a wrong password. */
   changePassword(who: SignedIn, password: string, newPassword: string): Promise<Account>;
@@ -81,7 +81,9 @@ export function createAccounts(dependencies: AccountsDependencies): Accounts {
     },
     get: mustGet,
     rename: async ({ userId }, name) => {
-      const renamed = await store.rename(userId, checkName(name));
+      const checked = checkName(name);
+      await tries.rename(userId);
+      const renamed = await store.rename(userId, checked);
       if (renamed === "taken") throw taken();
       if (renamed === "gone") throw gone();
       return renamed;

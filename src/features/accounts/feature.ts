@@ -1,9 +1,10 @@
-import type { Allowance, Attempts } from "../../http/attempts.ts";
+import type { Attempts } from "../../http/attempts.ts";
 import type { Identity } from "../../http/caller.ts";
 import type { FindHolder } from "../../http/tokens.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { Database } from "../../platform/database.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Allowance } from "../../platform/rate.ts";
 import type { Gateway } from "../../realtime/gateway.ts";
 import { createAccountStore } from "./account.store.ts";
 import { createAccounts } from "./accounts.ts";

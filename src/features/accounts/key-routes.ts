@@ -13,27 +13,25 @@ export interface KeyRoutesDependencies {
 /** Keys for programs, for admins; also where nobody has to sign in. */
 export function keyRoutes({ guard, keys }: KeyRoutesDependencies) {
   const tags = ["keys"];
-  const description = "For admins.";
   const refused = { 401: problemSchema, 403: problemSchema, 422: problemSchema };
   return new Elysia({ name: "keys" })
     .use(guard)
     .get("/v1/keys", async () => (await keys.list()).map(keyJson), {
       admin: true,
       response: { 200: t.Array(keySchema), ...refused },
-      detail: { summary: "API keys, the oldest first, revoked ones too", description, tags },
+      detail: { summary: "API keys, the oldest first, revoked ones too", tags },
     })
     .post(
       "/v1/keys",
-      async ({ body: { name, scopes }, set, status }) => {
+      async ({ body: { name, scopes }, status }) => {
         const { key, kept } = await keys.create(name, scopes);
-        set.headers["cache-control"] = "no-store";
         return status(201, { ...keyJson(kept), key });
       },
       {
         admin: true,
         body: keyBody,
         response: { 201: newKeySchema, 409: problemSchema, 503: problemSchema, ...refused },
-        detail: { summary: "Make an API key, which is told only this once", description, tags },
+        detail: { summary: "Make an API key, which is told only this once", tags },
       },
     )
     .delete(
@@ -46,7 +44,7 @@ export function keyRoutes({ guard, keys }: KeyRoutesDependencies) {
         admin: true,
         params: t.Object({ id: t.Integer({ minimum: 1 }) }),
         response: { 204: t.Void(), 404: problemSchema, 503: problemSchema, ...refused },
-        detail: { summary: "Revoke an API key, at once and for good", description, tags },
+        detail: { summary: "Revoke an API key, at once and for good", tags },
       },
     );
 }

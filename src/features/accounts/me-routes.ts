@@ -1,6 +1,7 @@
 import { Elysia, t } from "elysia";
 import type { Visitor, guard } from "../../http/guard.ts";
 import { identity } from "../../http/identity.ts";
+import { patiently } from "../../http/patience.ts";
 import { Problem, problemAnswer, problemSchema } from "../../http/problem.ts";
 import type { Accounts } from "./accounts.ts";
 import type { AllBelongings } from "./belongings.ts";
@@ -25,11 +26,8 @@ export interface MeRoutesDependencies {
   belongings: AllBelongings;
 }
 
-/** What belongs to somebody may be much; the connection waits. */
-const NO_TIMEOUT_S = 0;
-
 const tags = ["accounts"];
-const own = "For an account that has logged in.";
+const own = "For an account that has logged in; guests are refused.";
 const refused = { 401: problemSchema, 403: problemSchema, 422: problemSchema };
 const busy = { 429: problemSchema, 503: problemSchema };
 
@@ -76,10 +74,9 @@ function accountRoutes(dependencies: MeRoutesDependencies) {
     .delete(
       "/v1/auth/me",
       async ({ visitor, body: { password }, request, server, status }) => {
-        server?.timeout(request, NO_TIMEOUT_S);
         const who = accountOf(visitor);
         await accounts.close(who, password);
-        await erase(who.userId);
+        await patiently({ request, server }, () => erase(who.userId));
         return status(204, undefined);
       },
       {
@@ -97,8 +94,7 @@ function accountRoutes(dependencies: MeRoutesDependencies) {
     )
     .get(
       "/v1/auth/me/export",
-      async ({ visitor, request, server }) => {
-        server?.timeout(request, NO_TIMEOUT_S);
+      async ({ visitor }) => {
         const who = accountOf(visitor);
         const { createdAt, ...account } = await accounts.get(who);
         const sessions = await signIn.sessions(who);

@@ -41,10 +41,9 @@ export function signInRoutes({ accounts, signIn, networkOf }: SignInRoutesDepend
     )
     .post(
       "/v1/auth/login",
-      async ({ body: { name, password }, request, server, set }) => {
+      async ({ body: { name, password }, request, server }) => {
         const network = networkOf(request, server);
         const userAgent = request.headers.get("user-agent") ?? "";
-        set.headers["cache-control"] = "no-store";
         return tokensJson(await signIn.login({ name, password, network, userAgent }));
       },
       {
@@ -55,8 +54,7 @@ export function signInRoutes({ accounts, signIn, networkOf }: SignInRoutesDepend
     )
     .post(
       "/v1/auth/refresh",
-      async ({ body, set }) => {
-        set.headers["cache-control"] = "no-store";
+      async ({ body }) => {
         return tokensJson(await signIn.refresh(body.refresh_token));
       },
       {

@@ -1,13 +1,15 @@
-import type { Allowance, Attempts } from "../../http/attempts.ts";
+import type { Attempts } from "../../http/attempts.ts";
 import { Problem } from "../../http/problem.ts";
+import type { Allowance } from "../../platform/rate.ts";
 
-/** How often accounts may be made, and passwords tried that are wrong. Each throws `rate_limited`. */
+/** How often accounts may be made and renamed, and passwords tried. Each throws `rate_limited`. */
 export interface Tries {
-  /** Runs `attempt`, which answers null for a wrong password; what is right does not count. */
+  /** Runs `attempt`, which answers null for a wrong password; right ones are allowed far more often. */
   login<T>(name: string, network: string, attempt: () => Promise<T | null>): Promise<T | null>;
   /** The same for the password of somebody who is signed in. */
   password<T>(userId: number, attempt: () => Promise<T | null>): Promise<T | null>;
   register(network: string): Promise<void>;
+  rename(userId: number): Promise<void>;
 }
 
 /** From one network; wrong ones of a whole office come together. */
@@ -16,13 +18,21 @@ const OF_NETWORK: Allowance = { burst: 30, everyMs: 4_000 };
 const OF_NAME_THERE: Allowance = { burst: 10, everyMs: 30_000 };
 /** Of one name from everywhere; more than one network can use up, which else would lock others out. */
 const OF_NAME: Allowance = { burst: 100, everyMs: 2_000 };
+/** Right ones, for comparing costs the same; more than a program that forgets its tokens needs. */
+const RIGHT: Allowance = { burst: 60, everyMs: 5_000 };
+const RENAMES: Allowance = { burst: 10, everyMs: 60_000 };
 const REGISTRATIONS: Allowance = { burst: 30, everyMs: 30_000 };
+
+/** A counter, and what it counts by. */
+type Place = readonly [Attempts, string];
 
 /** `count` makes a counter for what has that name. */
 export function createTries(count: (name: string, allowance: Allowance) => Attempts): Tries {
   const ofNetwork = count("login.network", OF_NETWORK);
   const ofNameThere = count("login.name-there", OF_NAME_THERE);
   const ofName = count("login.name", OF_NAME);
+  const right = count("password.right", RIGHT);
+  const renames = count("rename", RENAMES);
   const registrations = count("register.network", REGISTRATIONS);
 
   const take = async (attempts: Attempts, key: string): Promise<void> => {
@@ -31,29 +41,39 @@ export function createTries(count: (name: string, allowance: Allowance) => Attem
     throw new Problem("rate_limited", "Too many attempts; try again later", { retryAfterMs });
   };
 
-  /** Taken before, so that many at once are no way around; given back unless a wrong password was looked at. */
+  /**
+   * All are taken before, so that many at once are no way around, and given back afterwards but for
+   * those of what came out. The right ones that are held meanwhile by wrong passwords lock nobody
+   * out: fewer passwords are compared or wait at once than there are.
+   */
   const counted = async <T>(
-    places: readonly [Attempts, string][],
+    account: string,
+    wrong: readonly Place[],
     attempt: () => Promise<T | null>,
   ): Promise<T | null> => {
-    const taken: [Attempts, string][] = [];
-    let isWrong = false;
+    const rights: readonly Place[] = [[right, account]];
+    const taken: Place[] = [];
+    let kept: readonly Place[] = [];
     try {
-      for (const place of places) {
+      for (const place of [...wrong, ...rights]) {
         await take(...place);
         taken.push(place);
       }
       const answer = await attempt();
-      isWrong = answer === null;
+      kept = answer === null ? wrong : rights;
       return answer;
     } finally {
-      if (!isWrong) for (const [attempts, key] of taken) await attempts.giveBack(key);
+      for (const place of taken) {
+        const [attempts, key] = place;
+        if (!kept.includes(place)) await attempts.giveBack(key);
+      }
     }
   };
 
   return {
     login: (name, network, attempt) =>
       counted(
+        name,
         [
           [ofNetwork, network],
           [ofNameThere, `${network} ${name}`],
@@ -62,7 +82,8 @@ export function createTries(count: (name: string, allowance: Allowance) => Attem
         attempt,
       ),
     // No name has a line end.
-    password: (userId, attempt) => counted([[ofNameThere, `\n${userId}`]], attempt),
+    password: (userId, attempt) => counted(`\n${userId}`, [[ofNameThere, `\n${userId}`]], attempt),
     register: (network) => take(registrations, network),
+    rename: (userId) => take(renames, String(userId)),
   };
 }

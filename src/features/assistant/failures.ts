@@ -1,5 +1,6 @@
 import { APIConnectionError, APIError } from "openai";
 import { Problem } from "../../http/problem.ts";
+import { retryAfterMs } from "../../platform/openai.ts";
 import { AnswerUnusable } from "./answers.ts";
 
 /** Why the service gave no answer, and whether asking again may help. */
@@ -10,8 +11,6 @@ export interface Failure {
 
 /** Whoever is over a limit and was not told for how long. */
 const RATE_LIMITED_MS = 10_000;
-/** Nobody is told to wait longer. */
-const RETRY_AFTER_MS_MAX = 24 * 3_600_000;
 
 /**
  * What a caller may know of a failure: nothing of keys, addresses and the service's own words.
@@ -30,8 +29,7 @@ export function failureOf(error: unknown, isModelNamed: boolean): Failure {
       : { problem: unavailable("gave no usable answer"), isPassing: false };
   }
   const status = Number(error.status);
-  const headers: unknown = error.headers;
-  const waitMs = headers instanceof Headers ? retryAfterMs(headers) : null;
+  const waitMs = retryAfterMs(error.headers);
   switch (status) {
     case 401:
       return { problem: unavailable("refused the key (401)"), isPassing: false };
@@ -78,17 +76,4 @@ function overLimit(waitMs: number | null): Problem {
   return new Problem("llm_rate_limited", "The language model's service is over its limit (429)", {
     retryAfterMs: waitMs ?? RATE_LIMITED_MS,
   });
-}
-
-/** RFC 9110, 10.2.3: seconds or a date; OpenAI says it in milliseconds as well. Null for neither. */
-function retryAfterMs(headers: Headers): number | null {
-  const exact = headers.get("retry-after-ms");
-  const value = headers.get("retry-after");
-  const isNumber = (text: string): boolean => /^\s*\d+(\.\d+)?\s*$/.test(text);
-  let ms = NaN;
-  if (exact !== null && isNumber(exact)) ms = Number(exact);
-  else if (value !== null)
-    ms = isNumber(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  if (Number.isNaN(ms)) return null;
-  return Math.min(RETRY_AFTER_MS_MAX, Math.max(0, Math.round(ms)));
 }

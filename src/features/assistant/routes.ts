@@ -2,6 +2,7 @@ import { Elysia, t } from "elysia";
 import type { Caller } from "../../http/caller.ts";
 import { identity } from "../../http/identity.ts";
 import type { guard } from "../../http/guard.ts";
+import { patiently } from "../../http/patience.ts";
 import { problemAnswer, problemSchema } from "../../http/problem.ts";
 import type { Log } from "../../platform/log.ts";
 import { roomField } from "../../realtime/frames.ts";
@@ -27,14 +28,14 @@ export interface AssistantRoutesDependencies {
 }
 
 const tags = ["assistant"];
-/** A model answers when it answers; it has a deadline of its own. */
-const NO_TIMEOUT_S = 0;
 const query = t.Object(identity, { additionalProperties: false });
 const refused = {
   401: problemSchema,
   403: problemSchema,
   404: problemSchema,
   422: problemSchema,
+  429: problemSchema,
+  503: problemSchema,
 };
 
 /** Every route of the feature. */
@@ -47,12 +48,12 @@ export function assistantRoutes(dependencies: AssistantRoutesDependencies) {
 function inferenceRoute({ guard, service, log }: AssistantRoutesDependencies) {
   return new Elysia({ name: "inference" }).use(guard).post(
     "/v1/inference",
-    async ({ caller, body: { stream = false, ...question }, request, server }) => {
-      server?.timeout(request, NO_TIMEOUT_S);
-      if (!stream) return answerJson(await service.ask(caller, question, request.signal));
-      const open = (signal: AbortSignal) => service.stream(caller, question, signal);
-      return streamAnswer({ open, request, log });
-    },
+    ({ caller, body: { stream = false, ...question }, request, server }) =>
+      patiently({ request, server }, async () => {
+        if (!stream) return answerJson(await service.ask(caller, question, request.signal));
+        const open = (signal: AbortSignal) => service.stream(caller, question, signal);
+        return streamAnswer({ open, request, log });
+      }),
     {
       signedIn: true,
       query,
@@ -96,10 +97,11 @@ function summaryRoutes({ guard, summarise, ...readers }: AssistantRoutesDependen
     .post(
       "/v1/transcriptions/:id/summary",
       async ({ caller, params: { id }, body, request, server }) => {
-        const talk = await readTranscription(caller, id);
-        server?.timeout(request, NO_TIMEOUT_S);
         const sentences = body?.sentences ?? SENTENCES_DEFAULT;
-        return summarise({ caller, talk, sentences, signal: request.signal });
+        const readTalk = () => readTranscription(caller, id);
+        return patiently({ request, server }, () =>
+          summarise({ caller, readTalk, sentences, signal: request.signal }),
+        );
       },
       {
         signedIn: true,
@@ -113,10 +115,11 @@ function summaryRoutes({ guard, summarise, ...readers }: AssistantRoutesDependen
     .post(
       "/v1/rooms/:room/summary",
       async ({ caller, params: { room }, body, request, server }) => {
-        const talk = await readRoom(caller, room);
-        server?.timeout(request, NO_TIMEOUT_S);
         const sentences = body?.sentences ?? SENTENCES_DEFAULT;
-        return summarise({ caller, talk, sentences, signal: request.signal });
+        const readTalk = () => readRoom(caller, room);
+        return patiently({ request, server }, () =>
+          summarise({ caller, readTalk, sentences, signal: request.signal }),
+        );
       },
       {
         signedIn: true,

@@ -18,6 +18,8 @@ export interface Talk {
 export const TALK_CHARACTERS_MAX = 200_000;
 /** A text is spread in pieces of so many characters. */
 const PIECE_CHARACTERS_MAX = 2_000;
+/** A shorter piece counts as much as one of so many characters, since each takes time of its own. */
+const PIECE_CHARACTERS_MIN = 10;
 
 /** A transcription's rows, as whoever keeps them gives them to those who may see them. */
 export interface TranscriptionRows<Row extends { language: string }> {
@@ -101,10 +103,10 @@ function createEvenPart(): { add(text: string): void; pieces(): string[] } {
     if (piece.trim() === "") return;
     if (count++ % every !== 0) return;
     pieces.push(piece);
-    characters += piece.length;
+    characters += weightOf(piece);
     while (characters > TALK_CHARACTERS_MAX && pieces.length > 1) {
       pieces = pieces.filter((_, at) => at % 2 === 0);
-      characters = pieces.reduce((sum, { length }) => sum + length, 0);
+      characters = pieces.reduce((sum, one) => sum + weightOf(one), 0);
       every *= 2;
     }
   };
@@ -120,6 +122,10 @@ function createEvenPart(): { add(text: string): void; pieces(): string[] } {
     },
     pieces: () => pieces,
   };
+}
+
+function weightOf({ length }: string): number {
+  return Math.max(length, PIECE_CHARACTERS_MIN);
 }
 
 /** Where a sentence ends, else a word, within the limit; a word that is longer is cut. */

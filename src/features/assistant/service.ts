@@ -42,7 +42,7 @@ export function createAssistantService(
   return {
     ask: async (caller, question, signal) => {
       const asked = request(question, signal);
-      const leave = admission.enter(caller);
+      const leave = await admission.enter(caller);
       try {
         return await inference.complete(asked);
       } finally {
@@ -51,7 +51,7 @@ export function createAssistantService(
     },
     stream: async function* (caller, question, signal) {
       const asked = request(question, signal);
-      const leave = admission.enter(caller);
+      const leave = await admission.enter(caller);
       try {
         return yield* inference.stream(asked);
       } finally {

@@ -1,7 +1,8 @@
 import type { Caller } from "../../http/caller.ts";
 import { Problem } from "../../http/problem.ts";
+import type { Quota } from "../../http/quota.ts";
 import type { Log } from "../../platform/log.ts";
-import { type LineSentence, createSummariser } from "../../text/summary.ts";
+import type { LineSentence, SummaryJob } from "../../text/summary.ts";
 import type { Admission } from "./admission.ts";
 import type { Inference } from "./inference.ts";
 import { type Message, taskMessages } from "./messages.ts";
@@ -17,7 +18,8 @@ export interface Summary {
 
 export interface SummaryRequest {
   caller: Caller;
-  talk: Talk;
+  /** What was said; it is read when the caller may have a summary. */
+  readTalk(): Promise<Talk>;
   /** At most so many sentences. */
   sentences: number;
   signal: AbortSignal;
@@ -26,6 +28,10 @@ export interface SummaryRequest {
 export interface SummariesDependencies {
   inference: Inference;
   admission: Admission;
+  /** How often one user may have a summary, by whatever it is made. */
+  quota: Pick<Quota, "take">;
+  /** Finds the sentences that say most, off the thread that serves everybody. */
+  choose(job: SummaryJob): Promise<LineSentence[]>;
   log: Log;
 }
 
@@ -34,23 +40,45 @@ export const MODEL_CHARACTERS_MAX = 24_000;
 /** A longer answer is no summary. */
 const SUMMARY_CHARACTERS_MAX = 8_000;
 const DEADLINE_MS = 60_000;
+/**
+ * Talks that the text threads have at once; more are refused. The longest takes half a second, and what
+ * is said meanwhile waits for its cleaning.
+ */
+const CHOSEN_AT_ONCE_MAX = 8;
+const RETRY_MS = 2_000;
 /** What some models write down before they answer. */
 const THOUGHTS = /^\s*<think>[\s\S]*?<\/think>/;
 
 /**
  * Makes what sums up a talk: by the language model; where there is none, or it does not answer, or
- * the caller's quota is used up, by the sentences that say most.
+ * the caller's quota of questions is used up, by the sentences that say most. Rejects with
+ * `rate_limited`, `queue_full`, with `invalid` where nothing was said, and as `readTalk` does.
  */
 export function createSummaries(dependencies: SummariesDependencies) {
-  const { inference, admission, log } = dependencies;
-  const summariser = createSummariser();
+  const { inference, admission, quota, choose, log } = dependencies;
+  let choosing = 0;
+
+  const chosenOf = async (job: SummaryJob): Promise<LineSentence[]> => {
+    if (choosing >= CHOSEN_AT_ONCE_MAX) {
+      throw new Problem("queue_full", "Too many summaries are being made; try again soon", {
+        retryAfterMs: RETRY_MS,
+      });
+    }
+    choosing++;
+    try {
+      return await choose(job);
+    } finally {
+      choosing--;
+    }
+  };
 
   const byModel = async (
-    { caller, talk, sentences, signal }: SummaryRequest,
-    split: readonly LineSentence[],
+    { caller, sentences, signal }: SummaryRequest,
+    talk: Talk,
   ): Promise<Summary> => {
-    const told = await summariser.condense(split, MODEL_CHARACTERS_MAX);
-    const leave = admission.enter(caller);
+    const lines = linesOf(talk);
+    const told = await chosenOf({ lines, charactersMax: MODEL_CHARACTERS_MAX });
+    const leave = await admission.enter(caller);
     try {
       const { text, model } = await inference.complete({
         messages: questionOf(talk, told, sentences),
@@ -69,21 +97,31 @@ export function createSummaries(dependencies: SummariesDependencies) {
   };
 
   return async (request: SummaryRequest): Promise<Summary> => {
-    const split = summariser.split(request.talk.said.map(({ text }) => text));
-    if (split.length === 0) throw new Problem("invalid", "Nothing was said here yet");
-    if (inference.isReady) {
+    const retryAfterMs = await quota.take(request.caller);
+    if (retryAfterMs > 0) {
+      throw new Problem("rate_limited", "Too many summaries; try again later", { retryAfterMs });
+    }
+    const talk = await request.readTalk();
+    const isEmpty = talk.said.every(({ text }) => text.trim() === "");
+    if (inference.isReady && !isEmpty) {
       try {
-        return await byModel(request, split);
+        return await byModel(request, talk);
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         const { code, message } = error;
         log.warn({ code, reason: message }, "a summary was made without the language model");
       }
     }
-    const chosen = await summariser.choose(split, request.sentences);
+    const { sentences } = request;
+    const chosen = isEmpty ? [] : await chosenOf({ lines: linesOf(talk), sentences });
+    if (chosen.length === 0) throw new Problem("invalid", "Nothing was said here yet");
     const summary = chosen.map(({ text }) => text).join("\n");
     return { summary, source: "extractive", model: null };
   };
+}
+
+function linesOf({ said }: Talk): string[] {
+  return said.map(({ text }) => text);
 }
 
 function questionOf(

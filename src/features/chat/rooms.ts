@@ -19,6 +19,8 @@ export interface RoomsService {
   expel(caller: Caller, name: string, userId: number): Promise<void>;
   /** Throws `forbidden` unless the caller may enter. */
   checkMayEnter(caller: Caller, name: string): Promise<void>;
+  /** Throws `forbidden` when the user was sent out; for one who was let in before. */
+  checkNotSentOut(userId: number, name: string): Promise<void>;
   /** Throws `not_found`. */
   checkExists(name: string): Promise<void>;
   /** Whether the caller may decide over others' messages there. */
@@ -47,7 +49,7 @@ export function createRoomsService(dependencies: RoomsServiceDependencies): Room
     const access = await store.access(name, caller.userId);
     if (access === null || owns(caller, access)) return;
     if (access.membership === "removed") {
-      throw new Problem("forbidden", "You were sent out of this room");
+      throw sentOut();
     }
     if (access.isPrivate && access.membership === null) {
       throw new Problem("forbidden", "This room is private");
@@ -56,6 +58,10 @@ export function createRoomsService(dependencies: RoomsServiceDependencies): Room
 
   return {
     checkMayEnter,
+    checkNotSentOut: async (userId, name) => {
+      const access = await store.access(name, userId);
+      if (access?.membership === "removed" && access.ownerId !== userId) throw sentOut();
+    },
     checkExists: async (name) => void (await mustFind(name)),
     isOwner: async (caller, name) => owns(caller, await mustFind(name)),
     create: async (caller, name, isPrivate) => {
@@ -89,4 +95,8 @@ export function createRoomsService(dependencies: RoomsServiceDependencies): Room
       fanout.tell(name, { kind: "expelled", userId });
     },
   };
+}
+
+function sentOut(): Problem {
+  return new Problem("forbidden", "You were sent out of this room");
 }

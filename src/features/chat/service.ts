@@ -2,9 +2,9 @@ import type { Caller } from "../../http/caller.ts";
 import { hasMoreCharacters } from "../../http/characters.ts";
 import { Problem } from "../../http/problem.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
+import type { RateLimit } from "../../platform/rate.ts";
 import type { Fanout } from "../../realtime/fanout.ts";
 import type { Member, Presence } from "../../realtime/presence.ts";
-import type { RateLimit } from "../../realtime/rate.ts";
 import {
   type ChatLive,
   type ChatMessage,

@@ -74,7 +74,7 @@ export type Kept = Said & { at: number };
 
 /** An answer to a question. */
 export interface Answer {
-  /** Kept and fresh; asked just now; kept for too long, but the source gives no better one. */
+  /** Kept and fresh; asked just now; kept for too long, but there is no better one now. */
   cache: "HIT" | "MISS" | "STALE";
   ageMs: number;
   kept: Kept;

@@ -16,8 +16,9 @@ const NAME_CHARACTERS_MAX = 60;
 export function lookupRoutes({ guard, lookup, sources }: LookupRoutesDependencies) {
   return new Elysia({ name: "lookup" }).use(guard).get(
     "/v1/public/:source",
-    async ({ params, request }) => {
-      const answer = await lookup.look(params.source, new URL(request.url).searchParams);
+    async ({ caller, params, request }) => {
+      const asked = new URL(request.url).searchParams;
+      const answer = await lookup.look(params.source, asked, caller);
       return responseOf(answer, sources.get(params.source)?.ttlMs ?? 0);
     },
     {
@@ -30,7 +31,8 @@ export function lookupRoutes({ guard, lookup, sources }: LookupRoutesDependencie
         description:
           "The query holds the source's parameters, and `path` where it has several paths. " +
           "`X-Cache` says `HIT`, `MISS` or `STALE` (kept too long, but the source gave no better " +
-          "answer), `Age` how many seconds ago the source said it.",
+          "answer, or the caller has asked for too much that no cache holds), `Age` how many seconds " +
+          "ago the source said it.",
         tags: ["lookup"],
         responses: {
           200: {
@@ -44,6 +46,7 @@ export function lookupRoutes({ guard, lookup, sources }: LookupRoutesDependencie
           401: problemAnswer,
           404: problemAnswer,
           422: problemAnswer,
+          429: problemAnswer,
           502: problemAnswer,
           503: problemAnswer,
         },

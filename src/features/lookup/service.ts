@@ -1,4 +1,6 @@
+import type { Caller } from "../../http/caller.ts";
 import { Problem } from "../../http/problem.ts";
+import { type Quota, shareQuota } from "../../http/quota.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
 import type { Cache, Claim } from "./cache.ts";
 import { decodeKept, encodeKept, keyOf } from "./entries.ts";
@@ -11,9 +13,10 @@ import type { Upstream } from "./upstream.ts";
 export interface LookupService {
   /**
    * What a source says to a question, from the cache where it can. `asked` is the caller's query.
-   * Rejects with `not_found` for an unknown source, `invalid`, `upstream_failed` or `queue_full`.
+   * Rejects with `not_found` for an unknown source, `invalid`, `upstream_failed`, `queue_full`, or
+   * `rate_limited` when the source would have to be asked and this caller has had that too often.
    */
-  look(name: string, asked: URLSearchParams): Promise<Answer>;
+  look(name: string, asked: URLSearchParams, caller: Caller): Promise<Answer>;
   /** Ends the calls that are under way. */
   close(): void;
 }
@@ -24,6 +27,8 @@ export interface LookupServiceDependencies {
   upstream: Upstream;
   gate: Gate;
   pauses: Pauses;
+  /** How often one user may have a source asked. */
+  misses: Quota;
   /** How long a call may wait at the gate. */
   gateMs: number;
   now(): number;
@@ -35,6 +40,14 @@ interface Question {
   source: Source;
   url: URL;
   key: string;
+  /** Who pays when the source has to be asked. */
+  caller: Caller;
+}
+
+/** A question that is being answered. */
+interface Flight {
+  caller: Caller;
+  answer: Promise<Answer>;
 }
 
 /** How often it is looked whether another process has the answer by now. */
@@ -44,21 +57,33 @@ const CLAIM_SPARE_MS = 2_000;
 const RETRY_MS = 1_000;
 
 export function createLookupService(dependencies: LookupServiceDependencies): LookupService {
-  const { sources, cache, upstream, gate, pauses, gateMs, now, log } = dependencies;
-  /** Questions that are being answered: whoever asks the same meanwhile gets the same answer. */
-  const flights = new Map<string, Promise<Answer>>();
+  const { sources, cache, upstream, gate, pauses, misses, gateMs, now, log } = dependencies;
+  /** Whoever asks the same meanwhile gets the same answer. */
+  const flights = new Map<string, Flight>();
   const leaving = new AbortController();
 
-  const look = (name: string, asked: URLSearchParams): Promise<Answer> => {
+  const look = async (name: string, asked: URLSearchParams, caller: Caller): Promise<Answer> => {
     const source = sources.get(name);
     if (source === undefined) throw new Problem("not_found", "There is no source of that name");
     const url = addressOf(source, asked);
-    const question = { source, url, key: keyOf(source, url) };
-    const running = flights.get(question.key);
-    if (running !== undefined) return running;
-    const flight = answer(question).finally(() => flights.delete(question.key));
-    flights.set(question.key, flight);
-    return flight;
+    const key = keyOf(source, url);
+    for (;;) {
+      const running = flights.get(key);
+      if (running === undefined) return fly({ source, url, key, caller });
+      try {
+        return await running.answer;
+      } catch (error) {
+        // What one may not ask for any more, another may.
+        if (!isLimit(error) || shareQuota(running.caller, caller)) throw error;
+      }
+    }
+  };
+
+  const fly = (question: Question): Promise<Answer> => {
+    const { key, caller } = question;
+    const landed = answer(question).finally(() => flights.delete(key));
+    flights.set(key, { caller, answer: landed });
+    return landed;
   };
 
   const answer = async (question: Question): Promise<Answer> => {
@@ -90,9 +115,9 @@ export function createLookupService(dependencies: LookupServiceDependencies): Lo
   };
 
   const ask = async (question: Question, older: Kept | null): Promise<Answer> => {
-    const { source, url, key } = question;
+    const { source, url, key, caller } = question;
     try {
-      const leave = await gate.enter(source);
+      const leave = await enter(source, caller);
       try {
         const said = await upstream.ask(source, url, leaving.signal);
         const kept = { ...said, at: now() };
@@ -116,6 +141,22 @@ export function createLookupService(dependencies: LookupServiceDependencies): Lo
       log.warn({ source: source.name, reason: error.message, ...cause }, "a public source failed");
       await cache.put(`${key}:failed`, new TextEncoder().encode(error.message), source.failedMs);
       return standIn(question, older, error.message);
+    }
+  };
+
+  /** Takes one call from what the caller may have, and waits at the gate. */
+  const enter = async (source: Source, caller: Caller): Promise<() => void> => {
+    const retryAfterMs = await misses.take(caller);
+    if (retryAfterMs > 0) {
+      throw new Problem("rate_limited", "You have asked for too much that is not known here yet", {
+        retryAfterMs,
+      });
+    }
+    try {
+      return await gate.enter(source);
+    } catch (error) {
+      await misses.giveBack(caller);
+      throw error;
     }
   };
 
@@ -157,4 +198,8 @@ export function createLookupService(dependencies: LookupServiceDependencies): Lo
 /** How long an answer is kept. That there is none never stands in for anything. */
 function keptMs({ ttlMs, staleMs, missingMs }: Source, { kind }: Kept): number {
   return kind === "found" ? ttlMs + staleMs : missingMs;
+}
+
+function isLimit(error: unknown): boolean {
+  return error instanceof Problem && error.code === "rate_limited";
 }

@@ -61,8 +61,7 @@ export function createTopicsFeature(dependencies: TopicsFeatureDependencies): To
       events.close();
     },
     close: async (withinMs) => {
-      await endSources();
-      await work.end(withinMs);
+      await Promise.all([endSources(withinMs), work.end(withinMs)]);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import type { guard } from "../../http/guard.ts";
 import { limitedBody } from "../../http/limits.ts";
+import { patiently } from "../../http/patience.ts";
 import { Problem, problemSchema } from "../../http/problem.ts";
 import { acceptedSchema, bulkSchema, postBody } from "./model.ts";
 import { type PostService, bulkMembers } from "./posts.ts";
@@ -13,8 +14,6 @@ export interface PostRoutesDependencies {
 /** Where the bodies that hold many posts arrive, and how large one may be. */
 export const BULK_PATH = "/v1/posts/bulk";
 export const BULK_BODY_BYTES_MAX = 4 * 1024 * 1024 * 1024;
-/** Many posts take as long as they take; the connection waits. */
-const NO_TIMEOUT_S = 0;
 
 const tags = ["topics"];
 const refused = {
@@ -60,8 +59,9 @@ export function postRoutes({ guard, posts }: PostRoutesDependencies) {
       BULK_PATH,
       async ({ request, server, status }) => {
         checkEncoding(request);
-        server?.timeout(request, NO_TIMEOUT_S);
-        const outcome = await posts.addAll(limitedBody(request, BULK_BODY_BYTES_MAX));
+        const outcome = await patiently({ request, server }, () =>
+          posts.addAll(limitedBody(request, BULK_BODY_BYTES_MAX)),
+        );
         return status(201, bulkMembers(outcome));
       },
       {

@@ -24,9 +24,12 @@ const LOOK_EVERY_MS = 1_000;
 
 /**
  * Makes posts of what is said in rooms and transcriptions. How far that has come is kept beside the
- * posts, so that whatever dies, each thing counts once. Returns a function that ends it.
+ * posts, so that whatever dies, each thing counts once. Returns a function that ends it, and waits for
+ * the read that is under way, but no longer than `withinMs`: what that finds is read again next time.
  */
-export function followSources(dependencies: SourcesDependencies): () => Promise<void> {
+export function followSources(
+  dependencies: SourcesDependencies,
+): (withinMs: number) => Promise<void> {
   const { store, sources, onAdded, log } = dependencies;
   const entries = Object.entries(sources) as [SourceName, ReadSaid][];
   let isEnded = false;
@@ -36,7 +39,8 @@ export function followSources(dependencies: SourcesDependencies): () => Promise<
     while (!isEnded) {
       const from = await store.reached(source);
       const said = await read(from, ROWS);
-      if (said === null) return;
+      // A read that is late must not write into a database that is being closed.
+      if (said === null || isEnded) return;
       await store.addFromSource(source, { from, to: said.reached }, said.posts);
       if (said.posts.length > 0) onAdded();
     }
@@ -61,9 +65,13 @@ export function followSources(dependencies: SourcesDependencies): () => Promise<
     looking ??= look();
   }, LOOK_EVERY_MS);
   looking = look();
-  return async () => {
+  return async (withinMs) => {
     isEnded = true;
     clearInterval(timer);
-    await looking;
+    if (looking === null) return;
+    const late = Promise.withResolvers<void>();
+    const timeout = setTimeout(late.resolve, withinMs);
+    await Promise.race([looking, late.promise]);
+    clearTimeout(timeout);
   };
 }

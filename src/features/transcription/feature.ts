@@ -18,6 +18,7 @@ import { createKeptMessages } from "./kept-messages.ts";
 import { createLanguages } from "./languages.ts";
 import { createLiveTranscriptions } from "./live.ts";
 import { createSessionOpener } from "./opening.ts";
+import { createRevisionStore } from "./revision.store.ts";
 import { type Captions, createCaptionPost } from "./room-captions.ts";
 import type { TranscriptionRoutesDependencies } from "./routes.ts";
 import { type SearchRequest, createSearchIndex } from "./search.store.ts";
@@ -147,7 +148,13 @@ export function createTranscriptionFeature(
       startedAt: now(),
     },
     saidAfter: store.saidAfter,
-    belongings: createTranscriptionBelongings({ store, editStore, captionStore, keptMessages }),
+    belongings: createTranscriptionBelongings({
+      store,
+      editStore,
+      revisionStore: createRevisionStore(database.db, now),
+      captionStore,
+      keptMessages,
+    }),
     close: async () => {
       await endUpkeep();
       uploads.close();

@@ -1,6 +1,7 @@
 import { Elysia, t } from "elysia";
 import type { guard } from "../../http/guard.ts";
 import { type Problem, problemAnswer, problemSchema } from "../../http/problem.ts";
+import { patiently } from "../../http/patience.ts";
 import type { Log } from "../../platform/log.ts";
 import type { EngineInfo } from "../../speech/engine.ts";
 import type { FileModels } from "./file-models.ts";
@@ -20,9 +21,6 @@ export interface FileRoutesDependencies {
 
 export const FILES_PATH = "/v1/audio/transcriptions";
 const MODELS_PATH = "/v1/models";
-
-/** Recognising takes as long as it takes; the connection waits. */
-const NO_TIMEOUT_S = 0;
 
 const modelSchema = t.Object({
   id: t.String(),
@@ -45,14 +43,14 @@ export function fileRoutes({ guard, files, models, log, startedAt }: FileRoutesD
     .use(guard)
     .post(
       FILES_PATH,
-      async ({ caller, request, server }) => {
-        // Before the first byte: how slowly they may come is known where they are read.
-        server?.timeout(request, NO_TIMEOUT_S);
-        const file = await files.receive(request, caller.userId);
-        return file.wishes.isStreamed
-          ? streamAnswer(file, request, log)
-          : wholeAnswer(file, request.signal);
-      },
+      ({ caller, request, server }) =>
+        // From before the first byte: how slowly they may come is known where they are read.
+        patiently({ request, server }, async () => {
+          const file = await files.receive(request, caller.userId);
+          return file.wishes.isStreamed
+            ? streamAnswer(file, request, log)
+            : wholeAnswer(file, request.signal);
+        }),
       {
         signedInOrKey: true,
         detail: {

@@ -56,6 +56,39 @@ export const revisionsSchema = t.Object({
 });
 export type Revisions = Static<typeof revisionsSchema>;
 
+export const keptSegmentSchema = t.Object({
+  segment_id: t.String(),
+  text: t.String({ description: "as spoken or saved, and edited" }),
+  processed_text: t.Union([t.String(), t.Null()], {
+    description: "cleaned; null: not processed yet",
+  }),
+  start_ms: atMs,
+  end_ms: atMs,
+  language: t.String(),
+  confidence: t.Union([t.Number(), t.Null()], { description: "0 to 1; null: not known" }),
+  words: t.Array(
+    t.Object({
+      word: t.String(),
+      start_ms: atMs,
+      end_ms: atMs,
+      confidence: t.Union([t.Number(), t.Null()]),
+    }),
+  ),
+  entities: t.Array(
+    t.Object({ text: t.String(), label: t.String(), start: t.Integer(), end: t.Integer() }),
+    { description: "whom and what the processed text names, in UTF-16 code units of it" },
+  ),
+});
+export type KeptSegment = Static<typeof keptSegmentSchema>;
+
+export const segmentsPageSchema = t.Object({
+  segments: t.Array(keptSegmentSchema, { description: "a page in order; empty at the end" }),
+  next: t.Union([t.Integer(), t.Null()], {
+    description: "`after` of the next page, also of what is still to be spoken; null at the end",
+  }),
+});
+export type SegmentsPage = Static<typeof segmentsPageSchema>;
+
 const foundSchema = t.Object({
   id: t.Integer({ description: "of the transcription" }),
   segment: t.Object({ segment_id: t.String(), start_ms: atMs, end_ms: atMs }),
@@ -72,4 +105,5 @@ export const foundPageSchema = t.Object({
   results: t.Array(foundSchema, { description: "newest first" }),
   next: t.Union([t.Integer(), t.Null()], { description: "`after` of the next page" }),
 });
+export type Found = Static<typeof foundSchema>;
 export type FoundPage = Static<typeof foundPageSchema>;

@@ -1,6 +1,7 @@
 import { Elysia, t } from "elysia";
 import type { guard } from "../../http/guard.ts";
 import { identity } from "../../http/identity.ts";
+import { patiently } from "../../http/patience.ts";
 import { problemSchema } from "../../http/problem.ts";
 import {
   LANGUAGES,
@@ -9,7 +10,9 @@ import {
   saveKeptBody,
   transcriptionSchema,
 } from "./model.ts";
+import { type KeptSegment, segmentsPageSchema } from "./kept-model.ts";
 import type { TranscriptionService } from "./service.ts";
+import type { SegmentRow } from "./store.ts";
 
 export interface KeptRoutesDependencies {
   guard: ReturnType<typeof guard>;
@@ -19,8 +22,8 @@ export interface KeptRoutesDependencies {
 const PAGE_MAX = 1_000;
 /** Rows read at once while all of them are streamed. */
 const STREAM_PAGE = 200;
-/** Recognising what was kept takes as long as it takes; the connection waits. */
-const NO_TIMEOUT_S = 0;
+/** Behind these comes everything. */
+const START = { oldest: 0, newest: Number.MAX_SAFE_INTEGER } as const;
 
 /** The routes that save transcriptions and read them. */
 export function keptRoutes({ guard, service }: KeptRoutesDependencies) {
@@ -40,15 +43,16 @@ export function keptRoutes({ guard, service }: KeptRoutesDependencies) {
     })
     .get(
       "/v1/transcriptions",
-      async ({ caller, query: { after = 0, limit }, request }) => {
+      async ({ caller, query: { order = "oldest", after = START[order], limit }, request }) => {
         if (limit === undefined)
-          return everyRow((last, rows) => service.list(caller, last, rows), after);
-        const rows = await service.list(caller, after, limit + 1);
+          return everyRow((last, rows) => service.list(caller, last, rows, order), after);
+        const rows = await service.list(caller, after, limit + 1, order);
         const page = rows.slice(0, limit);
         const last = page.at(-1);
         const headers: Record<string, string> = {};
         if (rows.length > limit && last !== undefined) {
-          const next = `${new URL(request.url).pathname}?limit=${limit}&after=${last.id}`;
+          const ordered = order === "oldest" ? "" : `&order=${order}`;
+          const next = `${new URL(request.url).pathname}?limit=${limit}&after=${last.id}${ordered}`;
           headers["link"] = `<${next}>; rel="next"`;
         }
         return Response.json(page, { headers });
@@ -58,13 +62,20 @@ export function keptRoutes({ guard, service }: KeptRoutesDependencies) {
         query: t.Object(
           {
             ...identity,
-            after: t.Optional(t.Integer({ minimum: 0, description: "an id; rows after it" })),
+            after: t.Optional(
+              t.Integer({ minimum: 0, description: "an id; rows behind it in that order" }),
+            ),
             limit: t.Optional(t.Integer({ minimum: 1, maximum: PAGE_MAX })),
+            order: t.Optional(
+              t.Union([t.Literal("oldest"), t.Literal("newest")], {
+                description: "which comes first; the oldest unless told",
+              }),
+            ),
           },
           { additionalProperties: false },
         ),
         detail: {
-          summary: "All transcriptions the caller may see, oldest first",
+          summary: "All transcriptions the caller may see, oldest first unless told",
           tags,
           responses: {
             200: {
@@ -93,6 +104,27 @@ export function keptRoutes({ guard, service }: KeptRoutesDependencies) {
         detail: { summary: "One transcription; its `ETag` goes with edits as `If-Match`", tags },
       },
     )
+    .get(
+      "/v1/transcriptions/:id/segments",
+      async ({ caller, params, query: { after = 0 } }) => {
+        const row = await service.get(caller, params.id);
+        const rows = await service.segmentsAfter(row, after);
+        return { segments: rows.map(keptSegment), next: rows.at(-1)?.id ?? null };
+      },
+      {
+        signedIn: true,
+        params: t.Object({ id: t.Integer({ minimum: 1 }) }),
+        query: t.Object(
+          {
+            ...identity,
+            after: t.Optional(t.Integer({ minimum: 0, description: "`next` of the page before" })),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: segmentsPageSchema, 401: problemSchema, 404: problemSchema },
+        detail: { summary: "A transcription's segments in order, while it is spoken too", tags },
+      },
+    )
     .post(
       "/v1/transcriptions/save",
       async ({ caller, body: { user_id: userId, language, transcription }, status }) =>
@@ -107,8 +139,10 @@ export function keptRoutes({ guard, service }: KeptRoutesDependencies) {
     .post(
       "/v1/transcription/save",
       async ({ caller, body, status, request, server }) => {
-        server?.timeout(request, NO_TIMEOUT_S);
-        return status(201, await service.saveKept(caller, body.user_id, body.language ?? null));
+        const saved = await patiently({ request, server }, () =>
+          service.saveKept(caller, body.user_id, body.language ?? null),
+        );
+        return status(201, saved);
       },
       {
         signedIn: true,
@@ -117,6 +151,17 @@ export function keptRoutes({ guard, service }: KeptRoutesDependencies) {
         detail: { summary: "Save everything kept for a user as one transcription", tags },
       },
     );
+}
+
+function keptSegment(row: SegmentRow): KeptSegment {
+  const { segment_id, text, processed_text, start_ms, end_ms } = row;
+  const { language, confidence, words } = row;
+  // An edit moves what was found, and does not look for it anew.
+  const entities = (row.entities ?? []).filter(
+    (entity) => processed_text?.slice(entity.start, entity.end) === entity.text,
+  );
+  const told = { segment_id, text, processed_text, start_ms, end_ms };
+  return { ...told, language, confidence, words, entities };
 }
 
 /** A JSON array of all rows, written as the client takes it, so that no row waits in memory. */

@@ -7,7 +7,7 @@ import { type Recognition, RecognitionFull } from "../../speech/recognition.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
 import { KEPT_MESSAGES_MS, type KeptMessage, type KeptMessages } from "./kept-messages.ts";
 import type { Language, Transcription } from "./model.ts";
-import type { SegmentRow, TranscriptionStore } from "./store.ts";
+import type { ListOrder, SegmentRow, TranscriptionStore } from "./store.ts";
 import { wavOf } from "./wav-text.ts";
 
 export interface SaveRequest {
@@ -23,8 +23,8 @@ export interface TranscriptionService {
   /** Makes one transcription of everything kept for a user. Throws `not_found` when there is nothing. */
   saveKept(caller: Caller, userId: number, language: Language | null): Promise<Transcription>;
   get(caller: Caller, id: number): Promise<Transcription>;
-  /** Oldest first, a page at a time. */
-  list(caller: Caller, after: number, limit: number): Promise<Transcription[]>;
+  /** A page at a time: those behind the id `after` in that order. */
+  list(caller: Caller, after: number, limit: number, order: ListOrder): Promise<Transcription[]>;
   /** Segments of a transcription that `get` has given, in order, after the row `after`. */
   segmentsAfter(row: Transcription, after: number): Promise<SegmentRow[]>;
 }
@@ -128,8 +128,8 @@ export function createTranscriptionService(
       }
       return row;
     },
-    list: (caller, after, limit) =>
-      store.list(caller.role === "user" ? caller.userId : null, after, limit),
+    list: (caller, after, limit, order) =>
+      store.list(caller.role === "user" ? caller.userId : null, after, limit, order),
     segmentsAfter: (row, after) => store.segmentsAfter(row.id, after, SEGMENTS_PAGE),
   };
 }

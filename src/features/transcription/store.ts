@@ -1,8 +1,11 @@
-import { and, asc, eq, gt, inArray, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, lt, sql } from "drizzle-orm";
 import type { Database } from "../../platform/database.ts";
 import { saved_messages, segments, transcriptions } from "../../schema.ts";
 import type { Transcription } from "./model.ts";
 import type { SearchIndex } from "./search.store.ts";
+
+/** Which end of a list comes first; by itself the oldest. */
+export type ListOrder = "oldest" | "newest";
 
 /** A segment as it was said or saved. */
 export interface SaidSegment {
@@ -34,8 +37,13 @@ export interface TranscriptionStore {
   /** Forgets which messages were saved before `at`; they are no longer kept anywhere else. */
   forgetSavedBefore(at: number): Promise<void>;
   get(id: number): Promise<Transcription | null>;
-  /** Oldest first, after the id `after`; of one user, or of all when `userId` is null. */
-  list(userId: number | null, after: number, limit: number): Promise<Transcription[]>;
+  /** Those behind the id `after` in that order; of one user, or of all when `userId` is null. */
+  list(
+    userId: number | null,
+    after: number,
+    limit: number,
+    order?: ListOrder,
+  ): Promise<Transcription[]>;
   /** Segments of a transcription in order, after the row `after` (0: from the first). */
   segmentsAfter(id: number, after: number, limit: number): Promise<SegmentRow[]>;
 }
@@ -159,17 +167,17 @@ export function createTranscriptionStore({
     forgetSavedBefore: (at) =>
       commit(() => void db.delete(saved_messages).where(lt(saved_messages.saved_at, at)).run()),
     get: async (id) => find(id),
-    list: async (userId, after, limit) =>
+    list: async (userId, after, limit, order = "oldest") =>
       db
         .select()
         .from(transcriptions)
         .where(
           and(
-            gt(transcriptions.id, after),
+            order === "newest" ? lt(transcriptions.id, after) : gt(transcriptions.id, after),
             userId === null ? undefined : eq(transcriptions.user_id, userId),
           ),
         )
-        .orderBy(asc(transcriptions.id))
+        .orderBy(order === "newest" ? desc(transcriptions.id) : asc(transcriptions.id))
         .limit(limit)
         .all(),
     segmentsAfter: async (id, after, limit) =>

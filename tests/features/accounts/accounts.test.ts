@@ -241,6 +241,20 @@ describe("a session", () => {
 });
 
 describe("an account", () => {
+  test("is not renamed without end, which would tell which names are taken", async () => {
+    await addAccount(app, "restless");
+    await addAccount(app, "taken by another");
+    const { headers } = await login(app, "restless");
+    const statuses: number[] = [];
+    for (let at = 0; at < 12; at++) {
+      const name = at % 2 === 0 ? "taken by another" : `restless ${at}`;
+      statuses.push((await change(headers, { name })).status);
+    }
+    expect(statuses.slice(0, 10)).toEqual([409, 200, 409, 200, 409, 200, 409, 200, 409, 200]);
+    expect(statuses.slice(10)).toEqual([429, 429]);
+    expect((await change(headers, { name: "" })).status).toBe(422);
+  });
+
   test("is renamed, which its tokens and sessions survive", async () => {
     const id = await addAccount(app, "Old Name");
     await addAccount(app, "taken");
@@ -343,24 +357,28 @@ test("every route says what it needs", async () => {
     paths: Record<string, Record<string, { security?: object[]; description?: string }>>;
   };
   const mine = Object.entries(paths).filter(([path]) => /^\/v1\/(auth|keys)/.test(path));
+  const token = "Needs a token";
+  const bearer = '[{"bearer":[]}]';
+  const own = "For an account that has logged in";
+  const admin = "Needs the token of an admin";
   const said = mine.flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, { security, description }]) => [
       `${method} ${path}`,
       security === undefined ? "" : JSON.stringify(security),
-      description?.split(/[.;]/)[0] ?? "",
+      description
+        ?.split(/, also|[.;] ?/)
+        .find((part) => !part.includes("AUTH=open") && part !== token) ?? "",
     ]),
   );
-  const bearer = '[{"bearer":[]}]';
-  const own = "For an account that has logged in";
   expect(said.sort(([one = ""], [other = ""]) => (one < other ? -1 : 1))).toEqual([
     ["delete /v1/auth/me", bearer, own],
     ["delete /v1/auth/sessions", bearer, own],
     ["delete /v1/auth/sessions/{id}", bearer, own],
-    ["delete /v1/keys/{id}", bearer, "For admins"],
+    ["delete /v1/keys/{id}", bearer, admin],
     ["get /v1/auth/me", bearer, ""],
     ["get /v1/auth/me/export", bearer, own],
     ["get /v1/auth/sessions", bearer, own],
-    ["get /v1/keys", bearer, "For admins"],
+    ["get /v1/keys", bearer, admin],
     ["patch /v1/auth/me", bearer, own],
     ["post /v1/auth/login", "", "For everyone"],
     ["post /v1/auth/logout", "", "For whoever has a refresh token of it"],
@@ -370,7 +388,7 @@ test("every route says what it needs", async () => {
       "For whoever has the session's latest refresh token, which is worth nothing afterwards",
     ],
     ["post /v1/auth/register", "", "For everyone"],
-    ["post /v1/keys", bearer, "For admins"],
+    ["post /v1/keys", bearer, admin],
   ]);
 });
 

@@ -18,6 +18,17 @@ beforeAll(async () => {
 });
 afterAll(() => app.stop());
 
+/** Places of transcriptions, and how many revisions each has. */
+const REVISED: [number, number][] = [
+  [0, 25],
+  [1, 1],
+  [499, 10],
+  [500, 10],
+  [1_319, 3],
+];
+
+const ANY_ID_AND_TIME = { id: expect.any(Number) as number, at: expect.any(Number) as number };
+
 type Headers = Record<string, string>;
 
 const erase = (headers: Headers, password: string): Promise<Response> =>
@@ -61,7 +72,7 @@ describe("an export", () => {
     const ada = await settle("exported ada");
     await settle("exported bob");
     const { account, sessions, transcriptions, messages, ...rest } = await takeAlong(ada.headers);
-    expect(rest).toEqual({});
+    expect(rest).toEqual({ revisions: [], kept_messages: [], rooms: [], reads: [] });
     expect(account as unknown).toEqual({
       id: ada.id,
       name: "exported ada",
@@ -79,6 +90,87 @@ describe("an export", () => {
       "garden: exported ada in garden a",
       "garden: exported ada in garden b",
     ]);
+  });
+
+  test("holds what waits, what edits replaced, its rooms, and how far it has read", async () => {
+    const ada = await settle("complete ada");
+    const bob = await settle("complete bob");
+    for (const { id, headers } of [ada, bob]) {
+      const socket = await openSocket(`${app.wsUrl}/v1/ws/transcription`, { headers });
+      for (const audio of ["first", "second"]) {
+        socket.send({ user_id: id, language: "en", audio: `${audio} of ${id}` });
+        await socket.next();
+      }
+      socket.close();
+      const url = `${app.url}/v1/transcriptions`;
+      const [one] = (await (await fetch(url, { headers })).json()) as { id: number }[];
+      for (const [field, value] of [
+        ["transcription", "edited"],
+        ["title", "a title"],
+        ["transcription", "edited again"],
+      ] as const) {
+        await fetch(`${url}/${one?.id}`, {
+          method: "PATCH",
+          headers: { "content-type": "application/json", ...headers },
+          body: JSON.stringify({ [field]: value }),
+        });
+      }
+      const chat = await openSocket(`${app.wsUrl}/v1/ws/chat?room=lobby`, { headers });
+      await chat.next("joined");
+      chat.send({ type: "read", room: "lobby", offset: 2 });
+      chat.send({ type: "ping" });
+      await chat.next("pong");
+      chat.close();
+    }
+    await makeRoom(ada, "complete own", true);
+    await makeRoom(bob, "complete other", true);
+    await makeRoom(bob, "complete shut", false);
+    await letIn(bob, "complete other", ada);
+    await fetch(`${app.url}/v1/rooms/complete%20shut/members/${ada.id}`, {
+      method: "DELETE",
+      headers: bob.headers,
+    });
+
+    const all = await takeAlong(ada.headers);
+    expect(all["kept_messages"]).toEqual([
+      { message_id: expect.any(String), language: "en", audio: `first of ${ada.id}` },
+      { message_id: expect.any(String), language: "en", audio: `second of ${ada.id}` },
+    ]);
+    const id = all["transcriptions"]?.[0]?.["id"];
+    const common = { transcription_id: id, user_id: ada.id, segment_id: null };
+    expect(all["revisions"]).toEqual([
+      { ...common, what: "transcription", text: "complete ada one", ...ANY_ID_AND_TIME },
+      { ...common, what: "title", text: null, ...ANY_ID_AND_TIME },
+      { ...common, what: "transcription", text: "edited", ...ANY_ID_AND_TIME },
+    ]);
+    const at = expect.any(Number) as number;
+    expect(all["rooms"]).toEqual([
+      {
+        room: "complete own",
+        private: true,
+        owned: true,
+        membership: null,
+        at: null,
+        created_at: at,
+      },
+      {
+        room: "complete other",
+        private: true,
+        owned: false,
+        membership: "invited",
+        at,
+        created_at: at,
+      },
+      {
+        room: "complete shut",
+        private: false,
+        owned: false,
+        membership: "removed",
+        at,
+        created_at: at,
+      },
+    ]);
+    expect(all["reads"]).toEqual([{ room: "lobby", offset: 2 }]);
   });
 
   test("of very much comes whole, in order", async () => {
@@ -99,11 +191,38 @@ describe("an export", () => {
         // The ids of clients are in no order.
         add.run(i, String((i * 7_919) % 1_511), i % 3 === 0 ? 1 : id, `number ${i}`);
         if (i <= 120) save.run(id, `number ${i} ${"x".repeat(2_000)}`);
+        if (i > 200) continue;
+        sqlite.run("INSERT INTO rooms (name, epoch, created_at, owner_id) VALUES (?, 'e', 1, ?)", [
+          `mill ${i}`,
+          id,
+        ]);
+        sqlite.run(
+          "INSERT INTO reads (room_id, user_id, offset) SELECT id, ?, ? FROM rooms WHERE name = ?",
+          [id, i, `mill ${i}`],
+        );
+      }
+      // More transcriptions than are looked at in one go, and revisions of few: of the first, of the last.
+      for (let i = 1; i <= 1_200; i++) save.run(id, "");
+      const own = sqlite
+        .query<{ id: number }, []>(`SELECT id FROM transcriptions WHERE user_id = ${id}`)
+        .all();
+      const revise = sqlite.prepare(
+        `INSERT INTO revisions (transcription_id, user_id, at, what, text)
+          VALUES (?, ${id}, 1, 'transcription', ?)`,
+      );
+      for (const [place, count] of REVISED) {
+        for (let i = 0; i < count; i++) revise.run(own[place]?.id ?? 0, `${place} ${i}`);
       }
     })();
     sqlite.close();
-    const { transcriptions, messages } = await takeAlong(headers);
-    expect(transcriptions).toHaveLength(120);
+    const { transcriptions, messages, revisions, rooms, reads } = await takeAlong(headers);
+    expect(transcriptions).toHaveLength(1_320);
+    expect(revisions?.map(({ text }) => text)).toEqual(
+      REVISED.flatMap(([place, count]) => Array.from({ length: count }, (_, i) => `${place} ${i}`)),
+    );
+    const named = Array.from({ length: 200 }, (_, i) => `mill ${i + 1}`);
+    expect(rooms?.map(({ room }) => room)).toEqual(named);
+    expect(reads?.map(({ room }) => room)).toEqual(named);
     const numbers = messages?.map(({ text }) => Number(String(text).split(" ")[1])) ?? [];
     expect(numbers).toEqual(Array.from({ length: 1_500 }, (_, i) => i + 1).filter((i) => i % 3));
 
@@ -120,6 +239,66 @@ describe("an export", () => {
 });
 
 describe("erasing an account", () => {
+  test("hands its private rooms to whoever was let in longest ago", async () => {
+    const settled = async (name: string): Promise<Person> => {
+      const id = await addAccount(app, name);
+      return { ...(await login(app, name)), id };
+    };
+    const owner = await settled("parting");
+    const other = await settled("parting too");
+    const younger = await settled("younger");
+    const elder = await settled("elder");
+    await makeRoom(owner, "handed on", true);
+    for (const one of [other, younger, elder]) await letIn(owner, "handed on", one);
+    const sqlite = new Sqlite(join(app.folder, "earshot.db"));
+    for (const { id, at } of [
+      { id: other.id, at: 1 },
+      { id: elder.id, at: 2 },
+    ]) {
+      sqlite.run("UPDATE room_members SET at = ? WHERE user_id = ?", [at, id]);
+    }
+    sqlite.close();
+    // An account that is closed gets nothing, though it was let in first, nor one that was sent out.
+    await makeRoom(owner, "kept by nobody", true);
+    await letIn(owner, "kept by nobody", elder);
+    await fetch(`${app.url}/v1/rooms/kept%20by%20nobody/members/${elder.id}`, {
+      method: "DELETE",
+      headers: owner.headers,
+    });
+    await makeRoom(owner, "public", false);
+    await letIn(owner, "public", elder);
+    await makeRoom(elder, "the elder's", true);
+    await postJson(
+      `${app.url}/v1/rooms/handed%20on/messages`,
+      { client_id: "a", text: "of the elder" },
+      elder.headers,
+    );
+    expect((await erase(other.headers, PASSWORD)).status).toBe(204);
+    expect((await erase(owner.headers, PASSWORD)).status).toBe(204);
+
+    const ownerOf = async (room: string): Promise<unknown> => {
+      const rooms = (await (
+        await fetch(`${app.url}/v1/rooms`, { headers: (await admin()).headers })
+      ).json()) as { room: string; owner_id: number }[];
+      return rooms.find((one) => one.room === room)?.owner_id;
+    };
+    expect(await ownerOf("handed on")).toBe(elder.id);
+    expect(await ownerOf("the elder's")).toBe(elder.id);
+    expect(await ownerOf("kept by nobody")).toBe(owner.id);
+    expect(await ownerOf("public")).toBe(owner.id);
+
+    // The new owner decides there; the younger one only talks.
+    expect(await letIn(younger, "handed on", { id: 77 })).toBe(403);
+    expect(await letIn(elder, "handed on", { id: 77 })).toBe(204);
+    expect(await messagesOf("handed%20on", younger.headers)).toMatchObject([
+      { text: "of the elder", user: { id: elder.id } },
+    ]);
+    // A room without anybody is an admin's to open again, and whoever is let in is only a member.
+    expect(await letIn(elder, "kept by nobody", elder)).toBe(403);
+    expect(await letIn(await admin(), "kept by nobody", younger)).toBe(204);
+    expect(await letIn(younger, "kept by nobody", elder)).toBe(403);
+  });
+
   test("needs its password, and changes nothing without", async () => {
     const { id, headers } = await settle("hesitant");
     const answer = await erase(headers, "wrong horse");
@@ -211,6 +390,23 @@ describe("erasing an account", () => {
     expect((await kept2).status).toBe(404);
   });
 });
+
+type Person = LoggedIn & { id: number };
+
+async function makeRoom({ headers }: Pick<Person, "headers">, room: string, isPrivate: boolean) {
+  const answer = await postJson(`${app.url}/v1/rooms`, { room, private: isPrivate }, headers);
+  expect(answer.status).toBe(201);
+}
+
+/** The status of an invitation. */
+async function letIn(
+  { headers }: Pick<Person, "headers">,
+  room: string,
+  { id }: Pick<Person, "id">,
+): Promise<number> {
+  const path = `/v1/rooms/${encodeURIComponent(room)}/members/${id}`;
+  return (await fetch(app.url + path, { method: "POST", headers })).status;
+}
 
 let known: LoggedIn | null = null;
 async function admin(): Promise<LoggedIn> {

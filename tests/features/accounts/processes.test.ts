@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { addAccount, login } from "../../support/accounts.ts";
-import { type TestApp, postJson, startTestApp } from "../../support/app.ts";
+import { type TestApp, postJson, startTestApp, until } from "../../support/app.ts";
 import { type TestRedis, hasRedis, startRedis } from "../../support/redis.ts";
 import { openSocket } from "../../support/socket.ts";
 
@@ -44,6 +44,36 @@ describe.skipIf(!hasRedis)("of two processes that Redis joins (needs redis-serve
     const statuses: number[] = [];
     for (let i = 0; i < 6; i++) statuses.push(await guess(one), await guess(other));
     expect(statuses).toEqual([...Array.from({ length: 10 }, () => 401), 429, 429]);
+  });
+
+  test("sockets count together", async () => {
+    await addAccount(one, "cara");
+    const { headers } = await login(one, "cara");
+    const open = (app: TestApp, count: number) =>
+      Promise.all(
+        Array.from({ length: count }, () => openSocket(`${app.wsUrl}/v1/ws/chat`, { headers })),
+      );
+    const sockets = [...(await open(one, 60)), ...(await open(other, 40))];
+    const upgrade = {
+      ...headers,
+      connection: "upgrade",
+      upgrade: "websocket",
+      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      "sec-websocket-version": "13",
+    };
+    for (const app of [one, other]) {
+      const answer = await fetch(`${app.url}/v1/ws/chat`, { headers: upgrade });
+      expect(answer.status).toBe(429);
+      expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    }
+    sockets.shift()?.close();
+    const opened = (): Promise<boolean> =>
+      open(other, 1).then(
+        ([socket]) => sockets.push(...(socket === undefined ? [] : [socket])) > 0,
+        () => false,
+      );
+    await until(opened);
+    for (const socket of sockets) socket.close();
   });
 
   test("a key that one revokes opens nothing in the other", async () => {

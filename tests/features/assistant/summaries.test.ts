@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { TALK_CHARACTERS_MAX, transcriptionReader } from "../../../src/features/assistant/said.ts";
-import { MODEL_CHARACTERS_MAX } from "../../../src/features/assistant/summaries.ts";
+import { Inference } from "../../../src/features/assistant/inference.ts";
+import {
+  MODEL_CHARACTERS_MAX,
+  createSummaries,
+} from "../../../src/features/assistant/summaries.ts";
+import { Problem } from "../../../src/http/problem.ts";
+import { createLog } from "../../../src/platform/log.ts";
 import { type TestApp, postJson, startTestApp } from "../../support/app.ts";
 import {
   KEY,
@@ -146,6 +152,28 @@ describe("without a language model", () => {
     expect(await codeOf(nowhere)).toEqual([404, "not_found"]);
   });
 
+  test("a user has so many summaries at once, and whoever has had them is told to wait", async () => {
+    const user = somebody();
+    const id = await save(plain, user, LINES.join("\n"));
+    const path = `/v1/transcriptions/${id}`;
+    let refused: Response | null = null;
+    for (let times = 0; times < 200 && refused === null; times++) {
+      const response = await summarise(plain, path, user);
+      if (response.status === 200) await response.text();
+      else refused = response;
+    }
+    if (refused === null) throw new Error("nothing was refused");
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await codeOf(refused)).toEqual([429, "rate_limited"]);
+    const other = somebody();
+    const fine = await summarise(
+      plain,
+      `/v1/transcriptions/${await save(plain, other, BRIDGE)}`,
+      other,
+    );
+    expect(fine.status).toBe(200);
+  });
+
   test("what is asked must fit", async () => {
     const user = somebody();
     const path = `/v1/transcriptions/${await save(plain, user, BRIDGE)}`;
@@ -219,6 +247,34 @@ describe("with a language model", () => {
   });
 });
 
+describe("summaries at once", () => {
+  test("are few, since the threads have other texts to work", async () => {
+    const held = Promise.withResolvers<{ text: string; line: number }[]>();
+    const summarise = createSummaries({
+      inference: new Inference(null),
+      admission: { enter: async () => () => undefined },
+      quota: { take: async () => 0 },
+      choose: () => held.promise,
+      log: createLog("silent"),
+    });
+    const one = () =>
+      summarise({
+        caller: { userId: 1, role: "user", name: "One" },
+        readTalk: async () => ({ said: [{ speaker: null, text: BRIDGE }], language: null }),
+        sentences: 1,
+        signal: new AbortController().signal,
+      }).then(
+        ({ summary }) => summary,
+        (error: unknown) => (error instanceof Problem ? error.code : error),
+      );
+    const asked = Array.from({ length: 9 }, one);
+    expect(await Promise.race(asked)).toBe("queue_full");
+    held.resolve([{ text: BRIDGE, line: 0 }]);
+    expect(await Promise.all(asked)).toEqual([...Array<string>(8).fill(BRIDGE), "queue_full"]);
+    expect(await one()).toBe(BRIDGE);
+  });
+});
+
 describe("nobody", () => {
   test("reads another's transcription by its summary", async () => {
     const [owner, other, admin] = [somebody(), somebody(), somebody()];
@@ -283,5 +339,11 @@ describe("a talk", () => {
     const gaps = new Set(places.slice(1).map((place, at) => place - (places[at] ?? 0)));
     expect(gaps.size).toBe(1);
     expect(places.at(-1)).toBeGreaterThan(29_980);
+  });
+
+  test("of very many very short lines is read in parts, too", async () => {
+    const kept = await read([Array.from({ length: 100_000 }, () => "a").join("\n")]);
+    expect(kept.length).toBeLessThanOrEqual(TALK_CHARACTERS_MAX / 10);
+    expect(kept.length).toBeGreaterThan(TALK_CHARACTERS_MAX / 40);
   });
 });

@@ -128,10 +128,12 @@ describe.skipIf(!hasRedis)("what several processes cache", () => {
   });
 
   describe("in Redis", () => {
-    suite(() => createRedisCache({ redis, newId }));
+    suite(() => createRedisCache({ redis, bytesMax: 1_000_000, newId }));
 
     test("is seen by all of them and has an age", async () => {
-      const [one, other] = [0, 1].map(() => createRedisCache({ redis, newId }));
+      const [one, other] = [0, 1].map(() =>
+        createRedisCache({ redis, bytesMax: 1_000_000, newId }),
+      );
       await one?.put("a", bytes("shared"), LONG_MS);
       expect(other === undefined ? null : await read(other, "a")).toEqual(["shared"]);
       expect(await redis.pTTL("a")).toBeGreaterThan(LONG_MS / 2);
@@ -139,12 +141,56 @@ describe.skipIf(!hasRedis)("what several processes cache", () => {
       expect(await other?.claim("c", LONG_MS)).toBeNull();
       expect(await redis.pTTL("c")).toBeGreaterThan(LONG_MS / 2);
     });
+
+    /** What stands in Redis beside the index of it. */
+    const keysLeft = async (): Promise<string[]> =>
+      (await redis.keys("*")).filter((key) => !key.startsWith("earshot:")).toSorted();
+
+    test("has a limit for all of them together; the oldest goes first", async () => {
+      const [one, other] = [0, 1].map(() => createRedisCache({ redis, bytesMax: 10_000, newId }));
+      for (const key of ["a", "b", "c", "d"])
+        await one?.put(key, bytes(key.repeat(2_000)), LONG_MS);
+      // What is put anew is counted once, and is the newest.
+      for (let times = 0; times < 5; times++)
+        await one?.put("a", bytes("a".repeat(2_000)), LONG_MS);
+      expect(await keysLeft()).toEqual(["a", "b", "c", "d"]);
+      await other?.put("e", bytes("e".repeat(2_000)), LONG_MS);
+      expect(await keysLeft()).toEqual(["a", "c", "d", "e"]);
+      // What is gone makes room; one that is larger than everything leaves nothing.
+      for (const key of ["a", "c", "d"]) await one?.put(key, bytes(""), 0);
+      await one?.put("f", bytes("f".repeat(6_000)), LONG_MS);
+      expect(await keysLeft()).toEqual(["e", "f"]);
+      await one?.put("g", bytes("g".repeat(20_000)), LONG_MS);
+      expect(await keysLeft()).toEqual([]);
+      expect(await redis.hGet("earshot:lookup:sizes", "")).toBe("0");
+    });
+
+    test("does not count for long what ended by its age", async () => {
+      const cache = createRedisCache({ redis, bytesMax: 1_000_000, newId });
+      for (let at = 0; at < 30; at++) await cache.put(`short ${at}`, bytes("x"), 1);
+      await until(async () => (await keysLeft()).length === 0);
+      for (let at = 0; at < 100; at++) await cache.put("kept", bytes("y"), LONG_MS);
+      expect(await redis.zCard("earshot:lookup:order")).toBe(1);
+      expect(await redis.hGet("earshot:lookup:sizes", "")).toBe("501");
+      expect(await redis.pTTL("earshot:lookup:order")).toBeGreaterThan(LONG_MS / 2);
+    });
+
+    test("goes on when either index is lost", async () => {
+      const cache = createRedisCache({ redis, bytesMax: 5_000, newId });
+      for (const lost of ["order", "sizes"]) {
+        for (const key of ["a", "b"]) await cache.put(key, bytes("x".repeat(1_900)), LONG_MS);
+        await redis.del(`earshot:lookup:${lost}`);
+        for (const key of ["c", "d", "e"]) await cache.put(key, bytes("x".repeat(1_900)), LONG_MS);
+        expect(await read(cache, "e")).toEqual(["x".repeat(1_900)]);
+        await redis.flushAll();
+      }
+    });
   });
 
   describe("in Redis with their own memory behind it", () => {
     suite(() =>
       createFallbackCache({
-        shared: createRedisCache({ redis, newId }),
+        shared: createRedisCache({ redis, bytesMax: 1_000_000, newId }),
         own: createMemoryCache({ bytesMax: 1_000_000, now: Date.now }),
         log,
       }),
@@ -152,7 +198,7 @@ describe.skipIf(!hasRedis)("what several processes cache", () => {
 
     test("is still there when Redis lost it", async () => {
       const cache = createFallbackCache({
-        shared: createRedisCache({ redis, newId }),
+        shared: createRedisCache({ redis, bytesMax: 1_000_000, newId }),
         own: createMemoryCache({ bytesMax: 1_000_000, now: Date.now }),
         log,
       });

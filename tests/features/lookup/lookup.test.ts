@@ -10,6 +10,7 @@ import {
 import { rmSync } from "node:fs";
 import { type TestApp, startTestApp, until } from "../../support/app.ts";
 import { type TestRedis, hasRedis, startRedis } from "../../support/redis.ts";
+import { JWT_SECRET, signedIn } from "../assistant/people.ts";
 import { type Scripted, startScripted, wordsEntry, writeSources } from "./scripted.ts";
 
 setDefaultTimeout(30_000);
@@ -213,20 +214,36 @@ describe("a cached public API", () => {
 });
 
 describe("where accounts are required", () => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await startTestApp({ PUBLIC_SOURCES: files.path, JWT_SECRET });
+  });
+  afterAll(() => app.stop());
+
   test("a stranger gets 401, not even a 404 or 422", async () => {
-    const app = await startTestApp({
-      PUBLIC_SOURCES: files.path,
-      JWT_SECRET: "a secret of at least 32 bytes, truly",
-    });
-    try {
-      for (const rest of ["words?word=a", "words", "nothing"]) {
-        const response = await fetch(`${app.url}/v1/public/${rest}`);
-        expect(response.status).toBe(401);
-      }
-      expect(api.calls).toEqual([]);
-    } finally {
-      await app.stop();
+    for (const rest of ["words?word=a", "words", "nothing"]) {
+      const response = await fetch(`${app.url}/v1/public/${rest}`);
+      expect(response.status).toBe(401);
     }
+    expect(api.calls).toEqual([]);
+  });
+
+  test("a user who asks for too much that is not known yet is told to wait, and still gets what is", async () => {
+    const ask = (user: number, word: string): Promise<Response> =>
+      fetch(`${app.url}/v1/public/words?word=${word}`, { headers: signedIn(user) });
+    const known = newWord();
+    let refused: Response | null = null;
+    for (let times = 0; times < 100 && refused === null; times++) {
+      const response = await ask(1, times === 0 ? known : newWord());
+      if (response.status === 200) await response.text();
+      else refused = response;
+    }
+    if (refused === null) throw new Error("nothing was refused");
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await refused.json()).toMatchObject({ code: "rate_limited" });
+    expect(await said(ask(1, known))).toEqual(["HIT", 200, { word: `/entries/${known}` }]);
+    expect((await said(ask(2, newWord())))[0]).toBe("MISS");
   });
 });
 

@@ -9,6 +9,8 @@ import { type Resolve, resolveHost } from "../../../src/features/lookup/resolvin
 import { type LookupService, createLookupService } from "../../../src/features/lookup/service.ts";
 import { parseSources } from "../../../src/features/lookup/source-file.ts";
 import { createUpstream } from "../../../src/features/lookup/upstream.ts";
+import type { Caller } from "../../../src/http/caller.ts";
+import type { Quota } from "../../../src/http/quota.ts";
 import { createLog } from "../../../src/platform/log.ts";
 import { temporaryFolder } from "../../support/app.ts";
 
@@ -116,7 +118,12 @@ export interface ServiceParts {
   callsMax?: number;
   waitingMax?: number;
   lines?: string[];
+  misses?: Quota;
 }
+
+export const somebody: Caller = { userId: 1, role: "user", name: "Somebody" };
+
+const NO_QUOTA: Quota = { take: async () => 0, giveBack: async () => undefined };
 
 /** The service for one source, with a clock and a name server of the test's own. */
 export function serviceOf(entry: Entry, parts: ServiceParts = {}): LookupService {
@@ -132,6 +139,7 @@ export function serviceOf(entry: Entry, parts: ServiceParts = {}): LookupService
       waitMs: 5_000,
     }),
     pauses: createPauses(now),
+    misses: parts.misses ?? NO_QUOTA,
     gateMs: 5_000,
     now,
     log: createLog("info", (line) => lines.push(line)),
@@ -144,9 +152,10 @@ export const newId = randomUUID;
 export async function saidBy(
   service: LookupService,
   asked: Record<string, string>,
+  caller = somebody,
 ): Promise<string> {
   try {
-    const { cache, kept } = await service.look("words", new URLSearchParams(asked));
+    const { cache, kept } = await service.look("words", new URLSearchParams(asked), caller);
     return `${cache} ${kept.kind === "found" ? new TextDecoder().decode(kept.body) : kept.kind}`;
   } catch (error) {
     if (!(error instanceof Error)) throw error;

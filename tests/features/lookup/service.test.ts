@@ -2,11 +2,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { createMemoryCache } from "../../../src/features/lookup/cache.ts";
 import { keyOf } from "../../../src/features/lookup/entries.ts";
 import { addressOf } from "../../../src/features/lookup/question.ts";
+import { createMemoryAttempts } from "../../../src/http/attempts.ts";
+import { type Quota, createQuota } from "../../../src/http/quota.ts";
 import { until } from "../../support/app.ts";
 import {
   type Scripted,
   saidBy,
   serviceOf,
+  somebody,
   sourceOf,
   startScripted,
   wordsEntry,
@@ -26,7 +29,7 @@ describe("an answer", () => {
     let time = 0;
     const service = serviceOf(wordsEntry(api.url, { ttl_s: 10 }), { now: () => time });
     const look = async (): Promise<[string, number]> => {
-      const { cache, ageMs } = await service.look("words", new URLSearchParams(OWL));
+      const { cache, ageMs } = await service.look("words", new URLSearchParams(OWL), somebody);
       return [cache, ageMs];
     };
     expect(await look()).toEqual(["MISS", 0]);
@@ -173,7 +176,7 @@ describe("a failure", () => {
     api.answer = () => Response.json(1);
     time = 59_999;
     const problem: unknown = await service
-      .look("words", new URLSearchParams(OWL))
+      .look("words", new URLSearchParams(OWL), somebody)
       .catch((error: unknown) => error);
     expect(problem).toMatchObject({ code: "upstream_failed" });
     time = 60_000;
@@ -203,6 +206,82 @@ describe("a failure", () => {
     api.answer = () => Response.json(1);
     expect(await saidBy(spoiled, OWL)).toBe("MISS 1");
     expect(await saidBy(spoiled, OWL)).toBe("MISS 1");
+  });
+});
+
+describe("what one user may have asked", () => {
+  const other = { ...somebody, userId: 2 };
+  const guest = (userId: number) => ({ ...somebody, userId, role: "guest" as const });
+
+  /** A quota that never fills again. */
+  const quotaOf = (burst: number): Quota =>
+    createQuota((_, allowance) => createMemoryAttempts(allowance, () => 0), "misses", {
+      user: { burst, everyMs: 5_000 },
+      guests: { burst: 2 * burst, everyMs: 5_000 },
+    });
+
+  test("is limited, what is in the cache is not, and others have their own", async () => {
+    const service = serviceOf(wordsEntry(api.url), { misses: quotaOf(2) });
+    api.answer = () => Response.json(1);
+    expect(await saidBy(service, { word: "a" })).toBe("MISS 1");
+    expect(await saidBy(service, { word: "b" })).toBe("MISS 1");
+    const problem: unknown = await service
+      .look("words", new URLSearchParams({ word: "c" }), somebody)
+      .catch((error: unknown) => error);
+    expect(problem).toMatchObject({ code: "rate_limited", extras: { retryAfterMs: 5_000 } });
+    for (let times = 0; times < 5; times++) {
+      expect(await saidBy(service, { word: "a" })).toBe("HIT 1");
+    }
+    expect(await saidBy(service, { word: "c" }, other)).toBe("MISS 1");
+    expect(await saidBy(service, { word: "c" })).toBe("HIT 1");
+    expect(api.calls).toHaveLength(3);
+  });
+
+  test("is one for all guests", async () => {
+    const service = serviceOf(wordsEntry(api.url), { misses: quotaOf(2) });
+    api.answer = () => Response.json(1);
+    const said: string[] = [];
+    for (let at = 0; at < 5; at++) said.push(await saidBy(service, { word: `${at}` }, guest(at)));
+    expect(said.slice(0, 4)).toEqual(Array(4).fill("MISS 1"));
+    expect(said[4]).toStartWith("rate_limited: ");
+    expect(await saidBy(service, { word: "4" })).toBe("MISS 1");
+  });
+
+  test("leaves answers that grew old", async () => {
+    let time = 0;
+    const entry = wordsEntry(api.url, { ttl_s: 1, stale_s: 10 });
+    const service = serviceOf(entry, { misses: quotaOf(1), now: () => time });
+    api.answer = () => Response.json("first");
+    expect(await saidBy(service, OWL)).toBe('MISS "first"');
+    time = 1_000;
+    api.answer = () => Response.json("second");
+    expect(await saidBy(service, OWL)).toBe('STALE "first"');
+    expect(await saidBy(service, OWL, other)).toBe('MISS "second"');
+    expect(await saidBy(service, OWL)).toBe('HIT "second"');
+    expect(api.calls).toHaveLength(2);
+  });
+
+  test("does not stand in the way of others who ask the same at the same time", async () => {
+    const service = serviceOf(wordsEntry(api.url), { misses: quotaOf(1) });
+    api.answer = () => Response.json(1);
+    await saidBy(service, { word: "a" });
+    const said = await Promise.all(
+      [somebody, somebody, other, other, guest(7)].map((caller) => saidBy(service, OWL, caller)),
+    );
+    expect(said.slice(2)).toEqual(Array(3).fill("MISS 1"));
+    for (const one of said.slice(0, 2)) expect(one).toStartWith("rate_limited: ");
+    expect(api.calls).toHaveLength(2);
+  });
+
+  test("counts only what was asked", async () => {
+    const service = serviceOf(wordsEntry(api.url), {
+      misses: quotaOf(1),
+      callsMax: 0,
+      waitingMax: 0,
+    });
+    for (let times = 0; times < 3; times++) {
+      expect(await saidBy(service, OWL)).toStartWith("queue_full: ");
+    }
   });
 });
 

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { eq } from "drizzle-orm";
+import type { SegmentsPage } from "../../../src/features/transcription/kept-model.ts";
+import { segments } from "../../../src/schema.ts";
 import { type TestApp, postJson, startTestApp } from "../../support/app.ts";
+import { speakInto } from "../../support/spoken.ts";
 
 let app: TestApp;
 beforeAll(async () => {
@@ -151,6 +155,55 @@ describe("transcriptions", () => {
     expect(await list(`?after=${after}`)).toEqual(all.slice(501));
     expect(await list(`?after=${after}&limit=3`)).toEqual(all.slice(501, 504));
     expect(await list(`?after=${all.at(-1)?.id}`)).toEqual([]);
+  });
+
+  test("are told newest first to whoever asks, in pages too", async () => {
+    const newest = (await list()).reverse();
+    expect(await list("?order=newest")).toEqual(newest);
+    expect(await list("?order=newest&limit=3")).toEqual(newest.slice(0, 3));
+    const after = newest[2]?.id ?? 0;
+    const page = await fetch(`${app.url}/v1/transcriptions?order=newest&limit=3&after=${after}`);
+    expect((await page.json()) as Row[]).toEqual(newest.slice(3, 6));
+    expect(page.headers.get("link")).toBe(
+      `</v1/transcriptions?limit=3&after=${newest[5]?.id}&order=newest>; rel="next"`,
+    );
+    expect(await list(`?order=newest&after=${newest.at(-1)?.id}`)).toEqual([]);
+  });
+
+  test("have segments, page by page, and those name whom the text still names", async () => {
+    const speech = speakInto(app);
+    try {
+      const spoken = await speech.begin(7);
+      const names = [{ text: "Ada", label: "PER", start: 0, end: 3 }];
+      await spoken.say({ text: "um Ada", startMs: 100, endMs: 900 }, "Ada");
+      await speech.database.commit(() => {
+        speech.database.db
+          .update(segments)
+          .set({ entities: names })
+          .where(eq(segments.transcription_id, spoken.id))
+          .run();
+      });
+      await spoken.say({ text: "still going", startMs: 1_000, endMs: 1_900 });
+      const read = async (query = "", id = spoken.id): Promise<SegmentsPage> => {
+        const answer = await fetch(`${app.url}/v1/transcriptions/${id}/segments${query}`);
+        return (await answer.json()) as SegmentsPage;
+      };
+      const { segments: said, next } = await read();
+      expect(said).toMatchObject([
+        { text: "um Ada", processed_text: "Ada", start_ms: 100, end_ms: 900, entities: names },
+        { text: "still going", processed_text: null, entities: [] },
+      ]);
+      expect(await read(`?after=${next}`)).toEqual({ segments: [], next: null });
+      await fetch(`${app.url}/v1/transcriptions/${spoken.id}`, {
+        method: "PATCH",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ segment_id: said[0]?.segment_id, text: "Eve and Ada" }),
+      });
+      expect((await read()).segments[0]).toMatchObject({ text: "Eve and Ada", entities: [] });
+      expect(await read("", 999_999)).toMatchObject({ code: "not_found" });
+    } finally {
+      await speech.close();
+    }
   });
 
   test("go on being told to one who reads slowly or leaves in the middle", async () => {
