@@ -35,7 +35,9 @@ interface Import {
   isType: boolean;
 }
 
-const files = [...new Bun.Glob("**/*.ts").scanSync(SRC)].filter((file) => !file.endsWith(".d.ts"));
+const files = [...new Bun.Glob("**/*.{ts,tsx}").scanSync(SRC)].filter(
+  (file) => !file.endsWith(".d.ts"),
+);
 
 const imports: Import[] = files.flatMap((from) => {
   const source = readFileSync(join(SRC, from), "utf8");
@@ -46,7 +48,7 @@ const imports: Import[] = files.flatMap((from) => {
       to: relative(SRC, join(SRC, dirname(from), path)),
       isType: type !== undefined,
     }))
-    .filter(({ to }) => to.endsWith(".ts"));
+    .filter(({ to }) => /\.tsx?$/.test(to));
 });
 
 describe("the structure", () => {

@@ -1,5 +1,7 @@
 import type { ChatClientFrame, ChatServerFrame, MessageFrame } from "../features/chat/model.ts";
 import type { ErrorFrame } from "../realtime/refusal.ts";
+import { newId } from "./ids.ts";
+import { type ConnectionState, type Identity, RETRY_MS_MIN, keepConnected } from "./connection.ts";
 
 // The chat socket for programs: it comes back by itself, and nothing is missed or said twice.
 
@@ -24,8 +26,11 @@ export interface RoomListener {
 }
 
 export interface ChatRoom {
-  /** Resolves when it is durable, however often the connection breaks until then. */
-  say(text: string): Promise<{ id: number; offset: number }>;
+  /**
+   * Resolves when it is durable, however often the connection breaks until then. The message comes
+   * back with `clientId`.
+   */
+  say(text: string, clientId?: string): Promise<{ id: number; offset: number }>;
   edit(id: number, text: string): Promise<{ id: number; offset: number }>;
   remove(id: number): Promise<{ id: number; offset: number }>;
   typing(): void;
@@ -36,7 +41,7 @@ export interface ChatRoom {
   leave(): void;
 }
 
-export type ChatState = "connecting" | "open" | "waiting" | "closed";
+export type ChatState = ConnectionState;
 
 export interface ChatClient {
   /** Enters a room, now and after every break, until it is left. Throws when it is in it already. */
@@ -48,14 +53,7 @@ export interface ChatClient {
   close(): void;
 }
 
-export interface ChatClientOptions {
-  /** Such as `ws://127.0.0.1:3000`. */
-  url: string;
-  /** A token; asked for again at each connection, so a short-lived one can be renewed. */
-  token?: () => string | Promise<string>;
-  /** In open mode: who to be. Without either, a guest that stays the same over breaks. */
-  userId?: number;
-  name?: string;
+export interface ChatClientOptions extends Identity {
   /** Runs at each change of state; `error` says why, when the server said so. */
   onState?(state: ChatState, error: ErrorFrame | null): void;
 }
@@ -88,110 +86,19 @@ export class ChatError extends Error {
   }
 }
 
-const RETRY_MS_MIN = 200;
-const RETRY_MS_MAX = 10_000;
-const PING_EVERY_MS = 20_000;
-/** A connection that says nothing for so long after a ping is given up. */
-const SILENT_MS_MAX = 10_000;
-/** A guest's token that a healthy server has refused so often is thrown away. */
-const REFUSED_GUEST_MAX = 3;
 /** Requests that may wait for a connection; past it they are refused. */
 const REQUESTS_MAX = 1_000;
-/** After these there is no use in coming back as the same. */
-const FINAL_CLOSES = [1000, 4400, 4401, 4403];
-/** The token has expired, which a new one may mend. */
-const UNAUTHORIZED = 4401;
 
 /** Connects, and keeps connecting, until `close`. */
 export function connectChat(options: ChatClientOptions): ChatClient {
   const rooms = new Map<string, JoinedRoom>();
   const requests = new Map<string, Request>();
-  let socket: WebSocket | null = null;
-  let state: ChatState = "connecting";
   let user: User | null = null;
-  let guestToken: string | null = null;
-  let refusedGuest = 0;
   let keys = 0;
-  let tries = 0;
-  let lastError: ErrorFrame | null = null;
-  let heardAt = 0;
   /** Requests that were refused for now and wait for their turn. */
   let turns = 0;
-  const timers = new Set<ReturnType<typeof setTimeout>>();
-
-  /** Runs `act` in a while, unless the client is closed before. */
-  const later = (delayMs: number, act: () => void): void => {
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      act();
-    }, delayMs);
-    timers.add(timer);
-  };
-
-  /** The same, unless the connection breaks before: what is done at its opening has made up for it. */
-  const laterHere = (delayMs: number, act: () => void): void => {
-    const here = socket;
-    later(delayMs, () => {
-      if (socket === here) act();
-    });
-  };
-
-  const enter = (next: ChatState): void => {
-    state = next;
-    options.onState?.(next, lastError);
-  };
-
-  const connect = async (): Promise<void> => {
-    enter("connecting");
-    const token = (await options.token?.()) ?? guestToken;
-    if (state === "closed") return;
-    const address = new URL("/v1/ws/chat", options.url);
-    if (token === null && options.userId !== undefined) {
-      address.searchParams.set("user_id", String(options.userId));
-    }
-    if (token === null && options.name !== undefined) {
-      address.searchParams.set("name", options.name);
-    }
-    const protocols = token === null ? ["earshot.v1"] : ["earshot.v1", `bearer.${token}`];
-    const opened = new WebSocket(address, protocols);
-    socket = opened;
-    let wasOpen = false;
-    opened.addEventListener("open", () => {
-      wasOpen = true;
-      refusedGuest = 0;
-    });
-    opened.addEventListener("message", ({ data }) => {
-      if (socket !== opened) return;
-      heardAt = Date.now();
-      take(JSON.parse(String(data)) as ChatServerFrame | ErrorFrame | { type: "pong" });
-    });
-    opened.addEventListener("close", ({ code }) => {
-      const canRenew = code === UNAUTHORIZED && options.token !== undefined;
-      if (socket === opened) broken(FINAL_CLOSES.includes(code) && !canRenew);
-      if (token !== null && token === guestToken && !wasOpen) void doubtGuestToken();
-    });
-  };
-
-  /**
-   * A browser does not say why a socket was refused. When the server is there all the same, it no
-   * longer knows this guest, who comes in as a new one.
-   */
-  const doubtGuestToken = async (): Promise<void> => {
-    const health = new URL("/healthz", options.url.replace(/^ws/, "http"));
-    const isThere = await fetch(health).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isThere && ++refusedGuest >= REFUSED_GUEST_MAX) guestToken = null;
-  };
-
-  const connectOrRetry = (): void => {
-    // A token that cannot be had now may be had later.
-    connect().catch(() => broken(false));
-  };
 
   const broken = (isFinal: boolean): void => {
-    socket = null;
     for (const room of rooms.values()) {
       room.isIn = false;
       room.isAsking = false;
@@ -201,21 +108,6 @@ export function connectChat(options: ChatClientOptions): ChatClient {
       requests.delete(ref);
       request.reject(new Error("the connection broke"));
     }
-    if (state === "closed") return;
-    if (isFinal) {
-      clearInterval(heartbeat);
-      for (const timer of timers) clearTimeout(timer);
-      return enter("closed");
-    }
-    enter("waiting");
-    const longest = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** tries++);
-    const told = lastError?.retry_after_ms ?? 0;
-    // Spread out, so that all the clients of a server that restarts do not come at once.
-    later(Math.max(told, longest / 2 + (Math.random() * longest) / 2), connectOrRetry);
-  };
-
-  const send = (frame: object): void => {
-    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
   };
 
   const sendJoin = (name: string, room: JoinedRoom): void => {
@@ -223,14 +115,10 @@ export function connectChat(options: ChatClientOptions): ChatClient {
     send({ type: "join", room: name, ref: `join ${room.key}`, ...after });
   };
 
-  const take = (frame: ChatServerFrame | ErrorFrame | { type: "pong" }): void => {
+  const take = (frame: ChatServerFrame | ErrorFrame): void => {
     switch (frame.type) {
       case "welcome":
-        tries = 0;
-        lastError = null;
         user = frame.user;
-        guestToken = frame.guest_token ?? guestToken;
-        enter("open");
         for (const [name, room] of rooms) sendJoin(name, room);
         return;
       case "joined":
@@ -254,8 +142,6 @@ export function connectChat(options: ChatClientOptions): ChatClient {
         return rooms.get(frame.room)?.listener.typing?.(frame.user);
       case "caption":
         return rooms.get(frame.room)?.listener.caption?.(frame);
-      case "pong":
-        return;
     }
   };
 
@@ -331,14 +217,13 @@ export function connectChat(options: ChatClientOptions): ChatClient {
   };
 
   const refused = (frame: ErrorFrame): void => {
-    lastError = frame;
     const ref = String(frame.ref);
     const retryMs = frame.retry_after_ms ?? RETRY_MS_MIN;
     const [what, key] = ref.split(" ");
     const [name, room] = [...rooms].find(([, one]) => key === String(one.key)) ?? [];
     if (name !== undefined && room !== undefined) {
       const again = (act: () => void): void =>
-        laterHere(retryMs, () => {
+        connection.laterHere(retryMs, () => {
           if (rooms.get(name) === room) act();
         });
       if (what === "more") {
@@ -352,8 +237,8 @@ export function connectChat(options: ChatClientOptions): ChatClient {
     if (request === undefined) return;
     if (request.isKept && frame.retryable) {
       // One after the other: all at once, only the first would be in time.
-      later(retryMs * ++turns, () => turns--);
-      laterHere(retryMs * turns, () => {
+      connection.later(retryMs * ++turns, () => turns--);
+      connection.laterHere(retryMs * turns, () => {
         if (requests.has(ref) && rooms.has(request.frame.room)) send(request.frame);
       });
       return;
@@ -364,7 +249,7 @@ export function connectChat(options: ChatClientOptions): ChatClient {
 
   const expelled = (name: string): void => {
     const room = rooms.get(name);
-    if (room !== undefined) forget(name, room, lastError);
+    if (room !== undefined) forget(name, room, connection.lastError());
   };
 
   /** Lets go of a room and of what waits for it, which will not be answered any more. */
@@ -380,8 +265,8 @@ export function connectChat(options: ChatClientOptions): ChatClient {
   };
 
   const ask = (frame: ChatClientFrame, isKept: boolean): Promise<ChatServerFrame> => {
-    const ref = crypto.randomUUID();
-    if (requests.size >= REQUESTS_MAX || state === "closed") {
+    const ref = newId();
+    if (requests.size >= REQUESTS_MAX || connection.state() === "closed") {
       return Promise.reject(new Error("too much waits for the connection, or it is closed"));
     }
     if (!rooms.has(frame.room)) return Promise.reject(new Error("the room was left"));
@@ -396,26 +281,21 @@ export function connectChat(options: ChatClientOptions): ChatClient {
     });
   };
 
-  const heartbeat = setInterval(() => {
-    if (socket?.readyState !== WebSocket.OPEN) return;
-    const pinged = socket;
-    send({ type: "ping" });
-    const pingedAt = Date.now();
-    laterHere(SILENT_MS_MAX, () => {
-      // The socket is dead though nobody has said so: it is left behind and a new one made.
-      if (heardAt >= pingedAt) return;
-      pinged.close();
-      broken(false);
-    });
-  }, PING_EVERY_MS);
-
-  connectOrRetry();
+  const connection = keepConnected({
+    identity: options,
+    path: "/v1/ws/chat",
+    greeting: "welcome",
+    onFrame: (frame) => take(frame as ChatServerFrame | ErrorFrame),
+    onBroken: broken,
+    ...(options.onState && { onState: options.onState }),
+  });
+  const { send } = connection;
   return {
     join: (name, listener) => {
       if (rooms.has(name)) throw new Error("this client is in that room already");
       const room: JoinedRoom = { key: ++keys, listener, place: null, isIn: false, isAsking: false };
       rooms.set(name, room);
-      if (state === "open") sendJoin(name, room);
+      if (connection.state() === "open") sendJoin(name, room);
       const change = async (
         frame: ChatClientFrame,
         isKept: boolean,
@@ -424,8 +304,8 @@ export function connectChat(options: ChatClientOptions): ChatClient {
         return { id, offset };
       };
       return {
-        say: (text) =>
-          change({ type: "say", room: name, client_id: crypto.randomUUID(), text }, true),
+        say: (text, clientId = newId()) =>
+          change({ type: "say", room: name, client_id: clientId, text }, true),
         // Not asked again by itself: after a break it is not known whether it was done.
         edit: (id, text) => change({ type: "edit", room: name, id, text }, false),
         remove: (id) => change({ type: "remove", room: name, id }, false),
@@ -447,13 +327,8 @@ export function connectChat(options: ChatClientOptions): ChatClient {
         },
       };
     },
-    state: () => state,
+    state: connection.state,
     user: () => user,
-    close: () => {
-      if (state === "closed") return;
-      const open = socket;
-      broken(true);
-      open?.close(1000);
-    },
+    close: connection.close,
   };
 }
