@@ -40,7 +40,7 @@ async function outcomeOf(args: string[], settings = {}) {
 }
 
 /** What every clean stop does, whatever the signal; `hears`: while somebody speaks, too. */
-async function stopsCleanly(signal: NodeJS.Signals, hears: boolean): Promise<void> {
+async function stopsCleanly(signal: NodeJS.Signals, hears: boolean): Promise<TestServer> {
   const server = await startTestServer(hears ? HEARING : {});
   await until(() => isReady(server));
   const chats = await Promise.all(
@@ -84,7 +84,11 @@ async function stopsCleanly(signal: NodeJS.Signals, hears: boolean): Promise<voi
     expect(row?.word_count).toBeGreaterThan(3);
   }
 
-  // Another one takes the same port and the same data, at once.
+  return server;
+}
+
+/** Another one takes the same port and the same data, at once. */
+async function takesItsPlace(server: TestServer): Promise<void> {
   const port = new URL(server.url).port;
   const next = await startTestServer({ PORT: port }, server.folder);
   expect(next.url).toBe(server.url);
@@ -95,7 +99,6 @@ async function stopsCleanly(signal: NodeJS.Signals, hears: boolean): Promise<voi
   ]);
   chat.close();
   await next.dispose();
-  await server.dispose();
 }
 
 async function expectUnreachable(url: string): Promise<void> {
@@ -107,10 +110,16 @@ async function expectUnreachable(url: string): Promise<void> {
 }
 
 describe("the server", () => {
-  test.concurrent("tells every socket to come back, keeps what was said and ends well at SIGTERM", () =>
-    stopsCleanly("SIGTERM", hasVosk));
+  test.concurrent("tells every socket to come back, keeps what was said and ends well at SIGTERM", async () => {
+    const server = await stopsCleanly("SIGTERM", hasVosk);
+    await takesItsPlace(server);
+    await server.dispose();
+  });
 
-  test.concurrent("does the same at SIGINT", () => stopsCleanly("SIGINT", false));
+  test.concurrent("does the same at SIGINT", async () => {
+    const server = await stopsCleanly("SIGINT", false);
+    await server.dispose();
+  });
 
   test.skipIf(!hasVosk)("ends at once at a second signal", async () => {
     const server = await startTestServer({ ...HEARING, SHUTDOWN_TIMEOUT_MS: "60000" });
@@ -131,15 +140,8 @@ describe("the server", () => {
     await server.dispose();
   });
 
-  test.concurrent("ends well at a signal that comes when nobody is there", async () => {
-    const server = await startTestServer();
-    server.signal("SIGTERM");
-    expect(await server.exited).toBe(0);
-    await server.dispose();
-  });
-
   test.concurrent("does not start with a bad setting, and says which in one line", async () => {
-    const bad = [{ PORT: "many" }, { HOST: "0.0.0.0" }, { JWT_SECRET: "hunter2" }];
+    const bad = [{ PORT: "many" }, { JWT_SECRET: "hunter2" }];
     const outcomes = await Promise.all(bad.map((settings) => outcomeOf(["serve"], settings)));
     for (const [at, { code, out, err }] of outcomes.entries()) {
       const [name = ""] = Object.keys(bad[at] ?? {});
@@ -150,8 +152,9 @@ describe("the server", () => {
     }
   });
 
-  test.concurrent("does not start on a port that is taken, and says so in one line", async () => {
-    const server = await startTestServer();
+  test.concurrent("keeps its port from a second one, names settings without effect, and ends when nobody is there", async () => {
+    const server = await startTestServer({ RETENTION_DAYS: "30" });
+    expect(server.output()).toContain("RETENTION_DAYS");
     const { port } = new URL(server.url);
     const { code, err } = await outcomeOf(["serve"], {
       SPEECH_ENGINE: "none",
@@ -162,12 +165,8 @@ describe("the server", () => {
     expect(err.trimEnd().split("\n")).toHaveLength(1);
     expect(err).toContain(port);
     expect((await fetch(`${server.url}/healthz`)).ok).toBe(true);
-    await server.dispose();
-  });
-
-  test.concurrent("names settings that have no effect yet", async () => {
-    const server = await startTestServer({ RETENTION_DAYS: "30" });
-    expect(server.output()).toContain("RETENTION_DAYS");
+    server.signal("SIGTERM");
+    expect(await server.exited).toBe(0);
     await server.dispose();
   });
 });
@@ -212,22 +211,18 @@ describe("the command line", () => {
       writeFileSync(text, "this is not a sound");
       writeFileSync(good, wavFile(written(speech(0, 3_000))));
       const missing = join(folder, "missing.wav");
-      const [{ code, out, err }, json] = await Promise.all([
-        outcomeOf(["transcribe", missing, text, folder, good]),
-        outcomeOf(["transcribe", "--format", "json", good]),
-      ]);
+      const args = ["transcribe", "--format", "json", missing, text, folder, good];
+      const { code, out, err } = await outcomeOf(args);
       expect(code).toBe(1);
-      expect(out).toContain("zero");
       const lines = err.trimEnd().split("\n");
       expect(lines).toHaveLength(3);
       for (const [at, file] of [missing, text, folder].entries()) {
         expect(lines[at]).toStartWith(`${file}: `);
       }
 
-      expect(json.code).toBe(0);
-      const said = JSON.parse(json.out) as { file: string; text: string; segments: object[] };
+      const said = JSON.parse(out) as { file: string; text: string; segments: object[] };
       expect(said.file).toBe(good);
-      expect(said.text).toBe(out.trim().replaceAll("\n", " "));
+      expect(said.text).toContain("zero");
       expect(said.segments.length).toBeGreaterThan(0);
       rmSync(folder, { recursive: true });
     },

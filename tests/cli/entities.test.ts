@@ -2,6 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { tag } from "../../src/cli/tag.ts";
+import { train } from "../../src/cli/train.ts";
+import { type Run, endOf, runHere } from "../support/command.ts";
 
 const CHILD = join(import.meta.dir, "../support/entities-child.ts");
 let folder = "";
@@ -24,15 +27,27 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(args: string[], input = "") {
-  const named = args.map((arg) => (arg.startsWith("./") ? join(folder, arg) : arg));
-  const child = Bun.spawnSync([process.execPath, CHILD, ...named], { stdin: Buffer.from(input) });
-  return { code: child.exitCode, out: String(child.stdout), err: String(child.stderr) };
+const inFolder = (args: string[]): string[] =>
+  args.map((arg) => (arg.startsWith("./") ? join(folder, arg) : arg));
+
+function run([command = "", ...args]: string[]): Promise<Run> {
+  return runHere(() => (command === "train" ? train : tag)(inFolder(args)));
+}
+
+/** In a process of its own, with a text on its standard input. */
+function runOn(input: string, args: string[]): Promise<Run> {
+  return endOf(
+    Bun.spawn([process.execPath, CHILD, ...inFolder(args)], {
+      stdin: new Blob([input]),
+      stdout: "pipe",
+      stderr: "pipe",
+    }),
+  );
 }
 
 describe("tag", () => {
-  test("writes a JSON line for every entity of the text it is given", () => {
-    const { code, out } = run(["tag"], "Barack Obama is in London.");
+  test("writes a JSON line for every entity of the text it is given", async () => {
+    const { code, out } = await runOn("Barack Obama is in London.", ["tag"]);
     expect(code).toBe(0);
     expect(
       out
@@ -45,9 +60,9 @@ describe("tag", () => {
     ]);
   });
 
-  test("--test writes one line of scores in per cent", () => {
+  test("--test writes one line of scores in per cent", async () => {
     for (const extra of [[], ["--lower"], ["--language", "en"]]) {
-      const { code, out } = run(["tag", "--test", "./set.jsonl", ...extra]);
+      const { code, out } = await run(["tag", "--test", "./set.jsonl", ...extra]);
       expect(code).toBe(0);
       expect(out.split("\n").length).toBe(2);
       const score = JSON.parse(out) as Record<string, unknown>;
@@ -57,57 +72,59 @@ describe("tag", () => {
     }
   });
 
-  test("the language of a sentence is told by its script", () => {
-    expect(JSON.parse(run(["tag", "--test", "./hindi.jsonl"]).out)).toMatchObject({ f1: 100 });
+  test("the language of a sentence is told by its script", async () => {
+    expect(JSON.parse((await run(["tag", "--test", "./hindi.jsonl"])).out)).toMatchObject({
+      f1: 100,
+    });
   });
 
-  test("tells wrong usage from failure", () => {
-    expect(run(["tag", "--language", "fr"]).code).toBe(2);
-    expect(run(["tag", "--nothing"]).code).toBe(2);
-    expect(run(["tag", "--test", "./set.jsonl", "./set.jsonl"]).code).toBe(2);
-    expect(run(["tag", "./absent.txt"]).code).toBe(1);
-    expect(run(["tag", "--model", "./set.jsonl"], "x").code).toBe(1);
-    const bad = run(["tag", "--test", "./bad.jsonl"]);
+  test("tells wrong usage from failure", async () => {
+    expect((await run(["tag", "--language", "fr"])).code).toBe(2);
+    expect((await run(["tag", "--nothing"])).code).toBe(2);
+    expect((await run(["tag", "--test", "./set.jsonl", "./set.jsonl"])).code).toBe(2);
+    expect((await run(["tag", "./absent.txt"])).code).toBe(1);
+    expect((await runOn("x", ["tag", "--model", "./set.jsonl"])).code).toBe(1);
+    const bad = await run(["tag", "--test", "./bad.jsonl"]);
     expect(bad.code).toBe(1);
     expect(bad.err).toContain("bad.jsonl:2: 1 tokens but 0 tags");
   });
 });
 
 describe("train", () => {
-  test("writes a model that tag takes, the same every time", () => {
+  test("writes a model that tag takes, the same every time", async () => {
     const arg = ["train", "./set.jsonl", "--epochs", "2", "--out"];
-    const first = run([...arg, "./one.zst"]);
+    const first = await run([...arg, "./one.zst"]);
     expect(first.code).toBe(0);
     expect(first.out).toContain("epoch 2 of 2");
-    expect(run([...arg, "./two.zst"]).code).toBe(0);
+    expect((await run([...arg, "./two.zst"])).code).toBe(0);
     const [one, two] = ["one.zst", "two.zst"].map((name) => readFileSync(join(folder, name)));
     expect(one?.equals(two ?? Buffer.of())).toBe(true);
-    const { out } = run(["tag", "--test", "./set.jsonl", "--model", "./one.zst"]);
+    const { out } = await run(["tag", "--test", "./set.jsonl", "--model", "./one.zst"]);
     expect(JSON.parse(out)).toMatchObject({ f1: 100 });
     expect(readdirSync(folder).filter((name) => name.endsWith(".part"))).toEqual([]);
   });
 
-  test("takes texts without labels, plain or in posts", () => {
+  test("takes texts without labels, plain or in posts", async () => {
     const texts = ["Tom Hill is now in Lima again", '{"content":"Now Tom Hill is in Oslo too"}'];
     writeFileSync(join(folder, "texts.jsonl"), texts.join("\n"));
     const arg = ["train", "./set.jsonl", "--epochs", "2", "--out", "./three.zst", "--unlabelled"];
-    expect(run([...arg, "./texts.jsonl"]).code).toBe(0);
-    expect(run([...arg, "./absent.jsonl"]).code).toBe(1);
-    const { out } = run(["tag", "--test", "./set.jsonl", "--model", "./three.zst"]);
+    expect((await run([...arg, "./texts.jsonl"])).code).toBe(0);
+    expect((await run([...arg, "./absent.jsonl"])).code).toBe(1);
+    const { out } = await run(["tag", "--test", "./set.jsonl", "--model", "./three.zst"]);
     expect(JSON.parse(out)).toMatchObject({ f1: 100 });
   });
 
-  test("names bad lines with their numbers", () => {
-    const { code, err } = run(["train", "./bad.jsonl", "--out", "./no.zst"]);
+  test("names bad lines with their numbers", async () => {
+    const { code, err } = await run(["train", "./bad.jsonl", "--out", "./no.zst"]);
     expect(code).toBe(1);
     expect(err).toContain("bad.jsonl:2: 1 tokens but 0 tags");
     expect(err).toContain("bad.jsonl:3: not JSON");
   });
 
-  test("tells wrong usage from failure", () => {
-    expect(run(["train", "./set.jsonl"]).code).toBe(2);
-    expect(run(["train", "--out", "./x"]).code).toBe(2);
-    expect(run(["train", "./set.jsonl", "--out", "./x", "--epochs", "0"]).code).toBe(2);
-    expect(run(["train", "./absent.jsonl", "--out", "./x"]).code).toBe(1);
+  test("tells wrong usage from failure", async () => {
+    expect((await run(["train", "./set.jsonl"])).code).toBe(2);
+    expect((await run(["train", "--out", "./x"])).code).toBe(2);
+    expect((await run(["train", "./set.jsonl", "--out", "./x", "--epochs", "0"])).code).toBe(2);
+    expect((await run(["train", "./absent.jsonl", "--out", "./x"])).code).toBe(1);
   });
 });

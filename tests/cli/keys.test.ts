@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { keys } from "../../src/cli/keys.ts";
+import type { Environment } from "../../src/environment.ts";
 import { installationSecret } from "../../src/http/secret.ts";
 import { openDatabase } from "../../src/platform/database.ts";
 import { temporaryFolder } from "../support/app.ts";
+import { type Run, endOf, runHere, trimmed } from "../support/command.ts";
 import { runEarshot } from "../support/server.ts";
 
 let folder = "";
@@ -16,25 +19,19 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Run {
-  code: number;
-  out: string;
-  err: string;
-}
+const onDatabase = (settings: Environment): Environment => ({
+  DATABASE_URL: `sqlite:${path}`,
+  ...settings,
+});
 
 /** Runs `earshot keys ARGUMENTS` on the test's database. */
-async function run(args: string[], settings: Record<string, string> = {}): Promise<Run> {
-  const child = runEarshot(
-    ["keys", ...args],
-    { DATABASE_URL: `sqlite:${path}`, ...settings },
-    folder,
-  );
-  const [code, out, err] = await Promise.all([
-    child.exited,
-    child.stdout.text(),
-    child.stderr.text(),
-  ]);
-  return { code, out: out.trim(), err: err.trim() };
+async function run(args: string[], settings: Environment = {}): Promise<Run> {
+  return trimmed(await runHere(() => keys(args), onDatabase(settings)));
+}
+
+/** The same in a process of its own. */
+async function runAlone(args: string[]): Promise<Run> {
+  return trimmed(await endOf(runEarshot(["keys", ...args], onDatabase({}), folder)));
 }
 
 const listed = async (): Promise<Record<string, unknown>[]> =>
@@ -42,7 +39,7 @@ const listed = async (): Promise<Record<string, unknown>[]> =>
 
 test("keys create prints the key alone, once; keys list never does", async () => {
   const before = Date.now();
-  const made = await run(["create", "uploader"]);
+  const made = await runAlone(["create", "uploader"]);
   expect(made.code).toBe(0);
   expect(made.out).toMatch(/^ek_[\w-]{43}$/);
   expect(made.err).toContain("uploader");
@@ -62,7 +59,7 @@ test("keys create prints the key alone, once; keys list never does", async () =>
     },
   ]);
   expect(rows[0]?.["created_at"]).toBeWithin(before, Date.now() + 1);
-  const table = await run(["list"]);
+  const table = await runAlone(["list"]);
   expect(table.code).toBe(0);
   expect(table.out.split("\n")).toHaveLength(2);
   expect(table.out).toMatch(
@@ -166,7 +163,7 @@ test("keys are made while a server and others write to the same file", async () 
   const writing = (async () => {
     while (!isDone) await installationSecret(database, () => "x");
   })();
-  const made = await Promise.all(["a", "b", "c", "d"].map((name) => run(["create", name])));
+  const made = await Promise.all(["a", "b", "c", "d"].map((name) => runAlone(["create", name])));
   isDone = true;
   await writing;
   await database.close();

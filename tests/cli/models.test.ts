@@ -13,10 +13,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ModelsDependencies } from "../../src/cli/models.ts";
+import { type ModelsDependencies, runModels } from "../../src/cli/models.ts";
 import type { CatalogueEntry } from "../../src/speech/models/catalogue.ts";
 import { type TestEntry, tarBz2, tarRecords, zip } from "../support/archives.ts";
 import { packBzip2 } from "../support/bzip2.ts";
+import { type Run, endOf, runHere } from "../support/command.ts";
 import { type FileAnswer, type FileServer, serveFiles } from "../support/file-server.ts";
 import { createRandom } from "../support/random.ts";
 
@@ -67,31 +68,21 @@ function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-interface Run {
-  code: number;
-  out: string;
-  err: string;
+function dependenciesOf(entry: CatalogueEntry, mirror: string | null): ModelsDependencies {
+  return { catalogue: [entry], modelsDir, mirror, retryMs: 1 };
 }
 
-function start(args: string[], entry = entryOf(), mirror: string | null = null) {
-  const dependencies: ModelsDependencies = { catalogue: [entry], modelsDir, mirror, retryMs: 1 };
-  return Bun.spawn([process.execPath, CHILD, JSON.stringify(dependencies), ...args], {
+/** Starts the command in a process of its own. */
+function start(args: string[], entry = entryOf()) {
+  const dependencies = JSON.stringify(dependenciesOf(entry, null));
+  return Bun.spawn([process.execPath, CHILD, dependencies, ...args], {
     stdout: "pipe",
     stderr: "pipe",
   });
 }
 
-async function endOf(child: ReturnType<typeof start>): Promise<Run> {
-  const [code, out, err] = await Promise.all([
-    child.exited,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { code, out, err };
-}
-
-function run(args: string[], entry?: CatalogueEntry, mirror?: string | null): Promise<Run> {
-  return endOf(start(args, entry, mirror));
+function run(args: string[], entry = entryOf(), mirror: string | null = null): Promise<Run> {
+  return runHere(() => runModels(dependenciesOf(entry, mirror), args));
 }
 
 const pull = ["pull", "some-model"];

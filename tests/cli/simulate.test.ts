@@ -1,20 +1,23 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryFolder } from "../support/app.ts";
+import { simulate } from "../../src/cli/simulate.ts";
+import type { Environment } from "../../src/environment.ts";
+import { type TestApp, startTestApp, temporaryFolder } from "../support/app.ts";
+import { type Run, endOf, runHere } from "../support/command.ts";
 import { serveFiles } from "../support/file-server.ts";
-import { type TestServer, runEarshot, startTestServer } from "../support/server.ts";
+import { runEarshot, startTestServer } from "../support/server.ts";
 
 const NEWS = join(import.meta.dir, "../../../shared/data/posts/news-links-100k.jsonl.zst");
 
-let server: TestServer;
+let server: TestApp;
 let folder = "";
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startTestApp();
 });
 
-afterAll(() => server.dispose());
+afterAll(() => server.stop());
 
 beforeEach(() => {
   folder = temporaryFolder();
@@ -22,24 +25,11 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Run {
-  code: number;
-  out: string;
-  err: string;
-}
-
-async function run(args: string[], settings: Record<string, string> = {}): Promise<Run> {
-  const child = runEarshot(
-    ["simulate", "--url", server.url, "--patience", "20", ...args],
-    { XDG_CACHE_HOME: join(folder, "cache"), ...settings },
-    folder,
-  );
-  const [code, out, err] = await Promise.all([
-    child.exited,
-    child.stdout.text(),
-    child.stderr.text(),
-  ]);
-  return { code, out, err };
+function run(args: string[], settings: Environment = {}): Promise<Run> {
+  return runHere(() => simulate(["--url", server.url, "--patience", "20", ...args]), {
+    XDG_CACHE_HOME: join(folder, "cache"),
+    ...settings,
+  });
 }
 
 describe("with a server", () => {
@@ -98,7 +88,7 @@ describe("with a server", () => {
 
   test("columns that are not there are wrong usage", async () => {
     writeFileSync(join(folder, "posts.jsonl"), '{"a":1,"b":2}\n');
-    const { code, err } = await run(["posts.jsonl"]);
+    const { code, err } = await run([join(folder, "posts.jsonl")]);
     expect(err).toContain(
       'no column looks like the content: name it with --content; the columns are "a", "b"',
     );
@@ -114,8 +104,8 @@ describe("with a server", () => {
 
   const hasNews = existsSync(NEWS);
   test.skipIf(!hasNews)(`real titles${hasNews ? "" : " (needs ../shared)"}`, async () => {
-    const { code, out } = await run([NEWS, "--count", "500", "--bulk", "--check"]);
-    expect(out).toMatch(/checked: 500 posts, \d+ publications, \d+ topics, 0 differences\n$/);
+    const { code, out } = await run([NEWS, "--count", "200", "--bulk", "--check"]);
+    expect(out).toMatch(/checked: 200 posts, \d+ publications, \d+ topics, 0 differences\n$/);
     expect(code).toBe(0);
   });
 });
@@ -133,16 +123,14 @@ async function killAndReturn(): Promise<void> {
   listener.stop(true);
   let mortal = await startTestServer(settings, folder);
   try {
-    const child = runEarshot(["simulate", "--url", mortal.url, "--count", "1500", "--check"]);
-    const ended = Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
-    for (const posts of [200, 700]) {
-      while ((await acceptedPosts(mortal.url)) < posts) await Bun.sleep(10);
-      await mortal.dispose();
-      mortal = await startTestServer(settings, folder);
-    }
-    const [code, out] = await ended;
-    expect(out).toStartWith("sent 1500, already there 0, rejected 0,");
-    expect(out).toMatch(/checked: 1500 posts, \d+ publications, \d+ topics, 0 differences\n$/);
+    const child = runEarshot(["simulate", "--url", mortal.url, "--count", "600", "--check"]);
+    const ended = endOf(child);
+    while ((await acceptedPosts(mortal.url)) < 200) await Bun.sleep(10);
+    await mortal.dispose();
+    mortal = await startTestServer(settings, folder);
+    const { code, out } = await ended;
+    expect(out).toStartWith("sent 600, already there 0, rejected 0,");
+    expect(out).toMatch(/checked: 600 posts, \d+ publications, \d+ topics, 0 differences\n$/);
     expect(code).toBe(0);
   } finally {
     await mortal.dispose();

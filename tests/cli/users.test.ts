@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { users } from "../../src/cli/users.ts";
+import type { Environment } from "../../src/environment.ts";
 import { createAccountStore } from "../../src/features/accounts/account.store.ts";
 import { createPasswords } from "../../src/features/accounts/passwords.ts";
 import { createAuthSessionStore } from "../../src/features/accounts/session.store.ts";
 import { openDatabase } from "../../src/platform/database.ts";
 import { temporaryFolder, until } from "../support/app.ts";
+import { type Run, endOf, runHere, trimmed } from "../support/command.ts";
 
 const MAIN = join(import.meta.dir, "../../src/main.ts");
 const CHILD = join(import.meta.dir, "../support/users-child.ts");
@@ -21,37 +24,27 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Run {
-  code: number;
-  out: string;
-  err: string;
-}
-
-const environment = (settings: Record<string, string> = {}): Record<string, string> => ({
-  PATH: process.env["PATH"] ?? "",
+const environment = (settings: Environment = {}): Environment => ({
+  PATH: process.env["PATH"],
   DATABASE_URL: `sqlite:${path}`,
   ...settings,
 });
 
 /** Runs `earshot users ARGUMENTS` on the test's database with a text on its standard input. */
-function run(args: string[], input = "", settings = {}): Promise<Run> {
-  return runAs([CHILD, ...args], input, settings);
+async function run(args: string[], input = "", settings: Environment = {}): Promise<Run> {
+  return trimmed(await runHere(() => users(args), environment(settings), input));
 }
 
-async function runAs(args: string[], input: string, settings = {}): Promise<Run> {
-  const child = Bun.spawn([process.execPath, ...args], {
-    env: environment(settings),
+/** The same in a process of its own. */
+async function runAlone(args: string[], input: string): Promise<Run> {
+  const child = Bun.spawn([process.execPath, MAIN, "users", ...args], {
+    env: environment(),
     cwd: folder,
     stdin: new Blob([input]),
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [code, out, err] = await Promise.all([
-    child.exited,
-    child.stdout.text(),
-    child.stderr.text(),
-  ]);
-  return { code, out: out.trim(), err: err.trim() };
+  return trimmed(await endOf(child));
 }
 
 const listed = async (): Promise<Record<string, unknown>[]> =>
@@ -66,8 +59,7 @@ async function isPassword(key: string, password: string): Promise<boolean> {
 }
 
 test("users add makes accounts and admins with a password from standard input", async () => {
-  const command = [MAIN, "users", "add", "Ada Lovelace", "--admin"];
-  const made = await runAs(command, `${PASSWORD}\nmore\n`);
+  const made = await runAlone(["add", "Ada Lovelace", "--admin"], `${PASSWORD}\nmore\n`);
   expect(made).toEqual({ code: 0, out: "added admin 1000001, Ada Lovelace", err: "" });
   expect((await run(["add", "bob"], `${PASSWORD} `)).code).toBe(0);
   expect(await isPassword("ada lovelace", PASSWORD)).toBe(true);

@@ -636,22 +636,18 @@ describe("a client and a server that dies", () => {
   });
 
   test("is told to begin anew when the history is lost", async () => {
-    const folder = temporaryFolder();
-    const first = await startTestServer({}, folder);
+    const first = await startTestApp();
     const room = newRoom();
     const notes = takeNotes();
     const entered = connectAs(first.url).join(room, notes);
     for (const at of upTo(3)) await entered.say(`old ${at}`);
-    first.signal("SIGKILL");
-    await first.exited;
-    for (const end of ["", "-wal", "-shm"])
-      rmSync(join(folder, `earshot.db${end}`), { force: true });
-    const second = await restart(first);
+    await first.stop();
+    // At the same address, with a database of its own.
+    const second = await startTestApp({ PORT: String(first.port) });
     expect((await entered.say("new")).offset).toBe(1);
     await until(() => texts(notes).includes("new"));
     expect(texts(notes)).toEqual(["old 1", "old 2", "old 3", "new"]);
     expect(notes.events.slice(0, 3)).toEqual(["joined false 0", "reset", "joined false 0"]);
-    await second.dispose();
-    rmSync(folder, { recursive: true });
+    await second.stop();
   });
 });

@@ -7,10 +7,10 @@ import { type ChatService, createChatService } from "../../src/features/chat/ser
 import { type ChatStore, createChatStore } from "../../src/features/chat/store.ts";
 import { type Database, openDatabase } from "../../src/platform/database.ts";
 import { createLog } from "../../src/platform/log.ts";
+import { UNLIMITED } from "../../src/platform/rate.ts";
 import { SocketConnection } from "../../src/realtime/connection.ts";
 import { createFanout } from "../../src/realtime/fanout.ts";
 import { createPresence } from "../../src/realtime/presence.ts";
-import { UNLIMITED } from "../../src/realtime/rate.ts";
 import { type Clock, sleepOn } from "./model-clock.ts";
 import type { Member, ServerFrame } from "./model-member.ts";
 import type { Network } from "./model-network.ts";

@@ -14,10 +14,10 @@ import { hasRedis } from "../../support/redis.ts";
 // EARSHOT_SEED=… as printed; the one with real processes repeats its plan, though not its moments.
 
 const SEED = Number(process.env["EARSHOT_SEED"] ?? randomInt(2 ** 31));
-const SIMULATED_RUNS = Number(process.env["EARSHOT_SIMULATED_RUNS"] ?? 50);
+const SIMULATED_RUNS = Number(process.env["EARSHOT_SIMULATED_RUNS"] ?? 20);
 /** A failing plan is made as short as this time allows. */
 const SIMULATED_MS_MAX = 100_000;
-const REAL_RUNS = Number(process.env["EARSHOT_REAL_RUNS"] ?? 2);
+const REAL_RUNS = Number(process.env["EARSHOT_REAL_RUNS"] ?? 1);
 const REAL_RUN_MS_MAX = 20_000;
 
 describe("a simulated room over two processes", () => {

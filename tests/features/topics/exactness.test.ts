@@ -13,7 +13,7 @@ import {
 import { drained, rowsIn } from "../../support/topics.ts";
 
 /** `EARSHOT_POSTS=100000 EARSHOT_KILLS=20` is the long run. */
-const POSTS = Number(process.env["EARSHOT_POSTS"] ?? 800);
+const POSTS = Number(process.env["EARSHOT_POSTS"] ?? 400);
 const KILLS = Number(process.env["EARSHOT_KILLS"] ?? 2);
 const RUN_MS_MAX = 30_000 + POSTS * 10;
 const SEED = 11;

@@ -2,7 +2,9 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { roomSource, transcriptionSource } from "../../../src/features/topics/said.ts";
+import { followSources } from "../../../src/features/topics/sources.ts";
 import { createPostStore } from "../../../src/features/topics/post.store.ts";
+import { createLog } from "../../../src/platform/log.ts";
 import { openDatabase } from "../../../src/platform/database.ts";
 import { type TestApp, postJson, temporaryFolder, until } from "../../support/app.ts";
 import {
@@ -232,5 +234,29 @@ test("what one process has taken in, another that read the same does not take in
   expect(await other.reached("transcriptions")).toBe(0);
   const kept = database.db.all<{ content: string }>("SELECT content FROM posts ORDER BY id");
   expect(kept.map(({ content }) => content)).toEqual(["a", "c"]);
+  await database.close();
+});
+
+test("an end does not wait for a read that hangs, and what that finds is not written any more", async () => {
+  const hanging = Promise.withResolvers<{ reached: number; posts: [] }>();
+  const asked = Promise.withResolvers<void>();
+  const database = openDatabase(":memory:");
+  const store = createPostStore({ database, queuedMax: 10, now: Date.now });
+  const end = followSources({
+    store,
+    sources: {
+      rooms: () => {
+        asked.resolve();
+        return hanging.promise;
+      },
+    },
+    onAdded: () => undefined,
+    log: createLog("silent"),
+  });
+  await asked.promise;
+  await end(1);
+  hanging.resolve({ reached: 7, posts: [] });
+  await Bun.sleep(1);
+  expect(await store.reached("rooms")).toBe(0);
   await database.close();
 });

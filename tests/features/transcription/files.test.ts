@@ -13,6 +13,7 @@ import {
   wordsIn,
   written,
 } from "../../support/speaker.ts";
+import { startListeningApp } from "../../support/listening.ts";
 import { hasVosk, recording } from "../../support/sound.ts";
 
 const FIXTURES = join(import.meta.dir, "../../fixtures");
@@ -29,7 +30,12 @@ function clientOf(app: { url: string }, apiKey = "any-key"): OpenAI {
   return new OpenAI({ baseURL: `${app.url}/v1`, apiKey, maxRetries: 0 });
 }
 
-function fileOf(bytes: Bytes = recording(), name = "speech.wav"): File {
+/** Two utterances of the recording, and a part of the first. */
+const [SAID, SHORT] = hasVosk
+  ? [wavFile(written(speech(700, 5_000))), wavFile(written(speech(800, 1_800)))]
+  : [wavFile(new Uint8Array()), wavFile(new Uint8Array())];
+
+function fileOf(bytes: Bytes = SHORT, name = "speech.wav"): File {
   return new File([bytes], name);
 }
 
@@ -58,7 +64,7 @@ function part(name: string, value: string, more = ""): string {
 
 const ENDING = `--${BOUNDARY}--\r\n`;
 
-function formOf(fields: Record<string, string>, file: Bytes = recording()): Bytes {
+function formOf(fields: Record<string, string>, file: Bytes = SHORT): Bytes {
   const head = Object.entries(fields).map(([name, value]) => part(name, value));
   const opening = `--${BOUNDARY}\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n`;
   return new Uint8Array(
@@ -95,35 +101,37 @@ describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
   let spoken: string;
   let brief: string;
   beforeAll(async () => {
-    app = await startHearingApp();
+    app = await startHearingApp({ SPEECH_WORKERS: "1" });
     client = clientOf(app);
-    const frames = await speak(app, cut(recording()), { encoding: "wav" });
-    spoken = wordsIn(frames).replaceAll("\n", " ");
-    brief = (await create()).text;
+    const [said, short] = await Promise.all(
+      [SAID, SHORT].map(async (file) => speak(app, cut(file), { encoding: "wav" })),
+    );
+    spoken = wordsIn(said ?? []).replaceAll("\n", " ");
+    brief = wordsIn(short ?? []);
   });
   afterAll(() => app.stop());
 
-  const SHORT = wavFile(written(speech(0, 3_000)));
-  /** Of its first seconds, unless another file is given. */
-  const create = (more: object = {}, file = fileOf(SHORT)) =>
+  /** The short one, unless another file is given. */
+  const create = (more: object = {}, file = fileOf()) =>
     client.audio.transcriptions.create({ file, model: "whisper-1", ...more });
 
   test("gives the words that the socket gives, and how long it is", async () => {
-    const { text, usage } = await create({}, fileOf());
-    expect(text).toBe(spoken);
-    expect(text).toContain("zero zero one");
-    expect(usage).toEqual({ type: "duration", seconds: 8.308 });
+    const { text, usage } = await create();
+    expect(text).toBe(brief);
+    expect(brief).not.toBe("");
+    expect(usage).toEqual({ type: "duration", seconds: 1 });
   });
 
   test("gives segments with times and probabilities", async () => {
     const answer = await client.audio.transcriptions.create({
-      file: fileOf(),
+      file: fileOf(SAID),
       model: "whisper-1",
       response_format: "verbose_json",
       temperature: 0.5,
       prompt: "digits",
     });
-    expect(answer).toMatchObject({ language: "english", duration: 8.308, text: spoken });
+    expect(spoken).toContain("no no two one oh");
+    expect(answer).toMatchObject({ language: "english", duration: 4.3, text: spoken });
     expect(answer).toMatchObject({ task: "transcribe" });
     expect(answer.words).toBeUndefined();
     const segments = answer.segments ?? [];
@@ -141,13 +149,13 @@ describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
       expect(rest.no_speech_prob).toBe(0);
       expect(rest.seek).toBe(Math.round(start * 100));
     }
-    expect(before).toBeLessThanOrEqual(8.4);
+    expect(before).toBeLessThanOrEqual(4.4);
   });
 
   test("gives each word's time when that is asked for", async () => {
     const ask = (timestamp_granularities: ("word" | "segment")[]) =>
       client.audio.transcriptions.create({
-        file: fileOf(SHORT),
+        file: fileOf(),
         model: "whisper-1",
         response_format: "verbose_json",
         timestamp_granularities,
@@ -161,29 +169,9 @@ describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
     expect(both.segments?.length).toBeGreaterThan(0);
   });
 
-  test("gives plain text and subtitles, each as what it is", async () => {
-    const ask = (response_format: "text" | "srt" | "vtt"): PromiseLike<string> =>
-      client.audio.transcriptions.create({
-        file: fileOf(SHORT),
-        model: "whisper-1",
-        response_format,
-      });
-    expect(await ask("text")).toBe(brief);
-    expect(await ask("srt")).toStartWith("1\n00:00:00,");
-    expect(await ask("vtt")).toStartWith("WEBVTT\n\n00:00:00.");
-    const types = { text: "text/plain", srt: "application/x-subrip", vtt: "text/vtt" };
-    for (const [format, type] of Object.entries(types)) {
-      const { headers } = await post(
-        app,
-        formOf({ model: "whisper-1", response_format: format }, silence(8_000, 100)),
-      );
-      expect(headers.get("content-type")).toBe(`${type}; charset=utf-8`);
-    }
-  });
-
   test("is told utterance by utterance when streamed", async () => {
     const events = await client.audio.transcriptions.create({
-      file: fileOf(),
+      file: fileOf(SAID),
       model: "gpt-4o-mini-transcribe",
       stream: true,
     });
@@ -193,25 +181,11 @@ describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
       if (event.type === "transcript.text.delta") deltas.push(event.delta);
       if (event.type !== "transcript.text.done") continue;
       whole = event.text;
-      expect(event.usage as unknown).toEqual({ type: "duration", seconds: 8.308 });
+      expect(event.usage as unknown).toEqual({ type: "duration", seconds: 4.3 });
     }
     expect(deltas.length).toBeGreaterThan(1);
     expect(deltas.join("")).toBe(whole);
     expect(whole).toBe(spoken);
-  });
-
-  test("may be of every kind that is read, whatever its name says", async () => {
-    const names = readdirSync(FIXTURES).filter((name) => name.startsWith("speech"));
-    expect(names.length).toBeGreaterThan(5);
-    for (const name of names) {
-      const bytes = new Uint8Array(readFileSync(join(FIXTURES, name)));
-      const { text, usage } = await create({}, fileOf(bytes, "unknown_file"));
-      const { seconds } = usage as OpenAI.Audio.Transcription.Duration;
-      expect(seconds).toBeGreaterThanOrEqual(1);
-      expect(seconds).toBeLessThan(3.1);
-      // The first word is spoken at the end of the first second.
-      if (seconds > 1.1) expect(text).toMatch(/what|zero|sera/);
-    }
   });
 
   test("of silence has no words", async () => {
@@ -222,7 +196,7 @@ describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
   });
 
   test("is recognised in the language that is asked for, in each way to write it", async () => {
-    for (const language of ["en", "en-US", "English", ""]) {
+    for (const language of ["en-US", ""]) {
       expect(await create({ language })).toMatchObject({ text: brief });
     }
     const hindi = await refused(create({ language: "hi" }));
@@ -243,11 +217,6 @@ describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
     const unknown = { status: 404, code: "model_not_found", param: "model" };
     expect(await refused(create({ model: "of nobody" }))).toMatchObject(unknown);
     expect(await refused(client.models.retrieve("of/nobody"))).toMatchObject(unknown);
-  });
-
-  test("comes with fields that nobody knows, or that cannot be used", async () => {
-    const more = { include: ["logprobs"], chunking_strategy: "auto", colour: "blue" };
-    expect(await create(more)).toMatchObject({ text: brief });
   });
 
   test("is refused with a field that makes no sense, and the field is named", async () => {
@@ -275,22 +244,6 @@ describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
       expect(error).toMatchObject({ status: 422, param: "file" });
       expect(error.message).toMatch(/WAV.*MP3.*FLAC/);
     }
-  });
-
-  test("that breaks in its middle ends a stream with an error, after the words before", async () => {
-    const read = (name: string): Buffer => readFileSync(join(FIXTURES, name));
-    const opus = read("speech.opus");
-    const file = fileOf(new Uint8Array(Buffer.concat([opus, opus, opus, read("speech.ogg")])));
-    const model = "whisper-1";
-    const events = await client.audio.transcriptions.create({ file, model, stream: true });
-    const types: string[] = [];
-    const reading = async (): Promise<void> => {
-      for await (const { type } of events) types.push(type);
-    };
-    const error = await refused(reading());
-    expect(error.message).toContain("sample rate");
-    expect(error.param).toBe("file");
-    expect(new Set(types)).toEqual(new Set(["transcript.text.delta"]));
   });
 
   test("in a form that is broken is refused as the sender's mistake", async () => {
@@ -333,25 +286,6 @@ describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
     expect(app.lines.filter((line) => line.includes(`"error"`))).toEqual([]);
   });
 
-  test("arrives whole however the form is cut into pieces", async () => {
-    const expected = await (await post(app, formOf({ model: "whisper-1" }, SHORT))).text();
-    // Pieces of a prime length end at every place of the boundaries sooner or later.
-    for (const length of [1, 7, 4_093]) {
-      const form = formOf({ model: "whisper-1" }, length === 1 ? silence(8_000, 50) : SHORT);
-      let at = 0;
-      const body = new ReadableStream<Bytes>({
-        pull: (controller) => {
-          if (at >= form.length) return controller.close();
-          controller.enqueue(form.slice(at, at + length));
-          at += length;
-        },
-      });
-      const response = await post(app, body);
-      expect(response.status).toBe(200);
-      if (length > 1) expect(await response.text()).toBe(expected);
-    }
-  });
-
   test("that announces too much is refused before it comes", async () => {
     const { hostname, port } = new URL(app.url);
     const answer = Promise.withResolvers<string>();
@@ -373,6 +307,101 @@ describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
 
   test("leaves nothing on the disk", async () => {
     await until(() => leftovers(app).length === 0);
+  });
+});
+
+// What becomes of files before they are recognised is the same whoever recognises them.
+describe.skipIf(!hasVosk)("a sound file", () => {
+  let app: TestApp;
+  let client: OpenAI;
+  let brief: string;
+  beforeAll(async () => {
+    ({ app } = await startListeningApp());
+    client = clientOf(app);
+    brief = (await create()).text;
+    expect(brief).toStartWith("heard ");
+  });
+  afterAll(() => app.stop());
+
+  const create = (more: object = {}, file = fileOf()) =>
+    client.audio.transcriptions.create({ file, model: "whisper-1", ...more });
+
+  test("may be of every kind that is read, whatever its name says", async () => {
+    const names = readdirSync(FIXTURES).filter((name) => name.startsWith("speech"));
+    expect(names.length).toBeGreaterThan(5);
+    for (const name of names) {
+      const file = fileOf(new Uint8Array(readFileSync(join(FIXTURES, name))), "unknown_file");
+      const { text, usage } = await create({}, file);
+      const { seconds } = usage as OpenAI.Audio.Transcription.Duration;
+      expect([name, seconds >= 1 && seconds < 3.1]).toEqual([name, true]);
+      // The first word is spoken at the end of the first second: its sound came to the recogniser.
+      if (seconds > 1.1) expect([name, text]).toEqual([name, expect.stringContaining("heard")]);
+    }
+  });
+
+  test("gives plain text and subtitles, each as what it is", async () => {
+    const ask = (response_format: "text" | "srt" | "vtt"): PromiseLike<string> =>
+      client.audio.transcriptions.create({
+        file: fileOf(),
+        model: "whisper-1",
+        response_format,
+      });
+    expect(await ask("text")).toBe(brief);
+    expect(await ask("srt")).toStartWith("1\n00:00:00,");
+    expect(await ask("vtt")).toStartWith("WEBVTT\n\n00:00:00.");
+    const types = { text: "text/plain", srt: "application/x-subrip", vtt: "text/vtt" };
+    for (const [format, type] of Object.entries(types)) {
+      const { headers } = await post(
+        app,
+        formOf({ model: "whisper-1", response_format: format }, silence(8_000, 100)),
+      );
+      expect(headers.get("content-type")).toBe(`${type}; charset=utf-8`);
+    }
+  });
+
+  test("arrives whole however the form is cut into pieces", async () => {
+    const expected = await (await post(app, formOf({ model: "whisper-1" }, SHORT))).text();
+    // Pieces of a prime length end at every place of the boundaries sooner or later.
+    for (const length of [1, 7, 4_093]) {
+      const form = formOf({ model: "whisper-1" }, length === 1 ? silence(8_000, 50) : SHORT);
+      let at = 0;
+      const body = new ReadableStream<Bytes>({
+        pull: (controller) => {
+          if (at >= form.length) return controller.close();
+          controller.enqueue(form.slice(at, at + length));
+          at += length;
+        },
+      });
+      const response = await post(app, body);
+      expect(response.status).toBe(200);
+      if (length > 1) expect(await response.text()).toBe(expected);
+    }
+  });
+
+  test("comes with fields that nobody knows, or that cannot be used", async () => {
+    const more = { include: ["logprobs"], chunking_strategy: "auto", colour: "blue" };
+    expect(await create(more)).toMatchObject({ text: brief });
+  });
+
+  test("that breaks in its middle ends a stream with an error, after the words before", async () => {
+    const read = (name: string): Buffer => readFileSync(join(FIXTURES, name));
+    const opus = read("speech.opus");
+    const file = fileOf(new Uint8Array(Buffer.concat([opus, opus, opus, read("speech.ogg")])));
+    const model = "whisper-1";
+    const events = await client.audio.transcriptions.create({ file, model, stream: true });
+    const types: string[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const { type } of events) types.push(type);
+    };
+    const error = await refused(reading());
+    expect(error.message).toContain("sample rate");
+    expect(error.param).toBe("file");
+    expect(new Set(types)).toEqual(new Set(["transcript.text.delta"]));
+  });
+
+  test("wait for each other when they are many", async () => {
+    const answers = await Promise.all(Array.from({ length: 4 }, () => create()));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
   });
 });
 
@@ -409,16 +438,6 @@ describe.skipIf(!hasVosk)("many files at once", () => {
     await all;
     await until(async () => (await post(app, form)).status === 200);
     await until(() => leftovers(app).length === 0);
-  });
-
-  test("wait for each other", async () => {
-    const client = clientOf(app);
-    const answers = await Promise.all(
-      Array.from({ length: 4 }, () =>
-        client.audio.transcriptions.create({ file: fileOf(), model: "whisper-1" }),
-      ),
-    );
-    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
   });
 
   test("do not wait for whoever has left", async () => {
