@@ -69,8 +69,9 @@ export interface GatewayDependencies {
 const SUBPROTOCOL = "earshot.v1";
 const CONNECTIONS_MAX = 50_000;
 const TOO_MANY_RETRY_MS = 5_000;
-/** What protocols may take beyond the time that they were given. */
-const STOP_SLACK_MS = 4_500;
+/** What protocols may take beyond the time that they were given: as much again, and never more than this. */
+const STOP_SLACK_MS_MAX = 4_500;
+const STOP_SLACK_MS_MIN = 500;
 const INSPECT_EVERY_MS = 1_000;
 /** Above our own frame limits, so that a frame too large is answered before the close. */
 const PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
@@ -196,8 +197,9 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
     stop: async (withinMs) => {
       draining = true;
       clearInterval(inspection);
+      const slackMs = Math.min(STOP_SLACK_MS_MAX, withinMs + STOP_SLACK_MS_MIN);
       const drained = Promise.all([...open].map((connection) => connection.drain(withinMs)));
-      await Promise.race([drained, Bun.sleep(withinMs + STOP_SLACK_MS)]);
+      await Promise.race([drained, Bun.sleep(withinMs + slackMs)]);
       for (const connection of open) connection.close(CLOSE.draining);
     },
   };

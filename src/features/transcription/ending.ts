@@ -3,7 +3,7 @@ import type { Hearing } from "./hearing.ts";
 /** The end of a session waits for its recogniser as long as it gets on. */
 const STALLED_MS_MAX = 30_000;
 /** How long a recogniser may take to answer when it is told to end at once. */
-const HURRIED_MS_MAX = 4_000;
+export const HURRIED_MS_MAX = 4_000;
 const LOOK_EVERY_MS = 100;
 
 export interface EndDependencies {
@@ -14,6 +14,8 @@ export interface EndDependencies {
   over(): Promise<boolean>;
   /** When time is up, by `performance.now`. */
   endAt(): number;
+  /** How long the recogniser may then take for what it has begun. */
+  hurriedMs(): number;
   /** Time is up, or the recogniser does not get on: the rest stays in the spool. */
   onHurry(): void;
 }
@@ -24,6 +26,7 @@ export async function waitForEnd({
   reopen,
   over,
   endAt,
+  hurriedMs,
   onHurry,
 }: EndDependencies): Promise<boolean> {
   const rest = recogniseRest(hearing, reopen, over);
@@ -33,7 +36,7 @@ export async function waitForEnd({
   if (isWhole !== null) return isWhole;
   onHurry();
   hearing.endNow();
-  await Promise.race([rest, Bun.sleep(HURRIED_MS_MAX)]);
+  await Promise.race([rest, Bun.sleep(hurriedMs())]);
   hearing.suspend();
   return false;
 }

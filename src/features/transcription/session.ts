@@ -5,7 +5,7 @@ import type { RecognitionEvent, StreamFailure } from "../../speech/messages.ts";
 import type { Recognition } from "../../speech/recognition.ts";
 import { msOf } from "../../speech/segmenter.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
-import { waitForEnd } from "./ending.ts";
+import { HURRIED_MS_MAX, waitForEnd } from "./ending.ts";
 import { type Hearing, type HearingRequest, createHearing } from "./hearing.ts";
 import type { Segment } from "./model.ts";
 import { notKept, noRecogniser, serviceFailed, takenOver, unfinished } from "./session-refusals.ts";
@@ -119,6 +119,7 @@ export function openSession(request: SessionRequest, dependencies: SessionDepend
   let isDraining = false;
   let hasEnded = false;
   let endAt = Number.POSITIVE_INFINITY;
+  let hurriedMs = HURRIED_MS_MAX;
   /** Resolves when the recogniser has told its last words: whether they are all. */
   let over = Promise.withResolvers<boolean>();
 
@@ -265,6 +266,7 @@ export function openSession(request: SessionRequest, dependencies: SessionDepend
       reopen,
       over: () => over.promise,
       endAt: () => endAt,
+      hurriedMs: () => hurriedMs,
       onHurry: () => log.warn({ session: id }, "a session ended before all its sound was heard"),
     });
     clearInterval(acknowledgement);
@@ -335,7 +337,11 @@ export function openSession(request: SessionRequest, dependencies: SessionDepend
     reopen,
     comeBack: hearing.comeBack,
     end: (reason, withinMs) => {
-      if (withinMs !== undefined) endAt = Math.min(endAt, performance.now() + withinMs);
+      if (withinMs !== undefined) {
+        endAt = Math.min(endAt, performance.now() + withinMs);
+        // Whoever has little time has little for this, too.
+        hurriedMs = Math.min(hurriedMs, withinMs);
+      }
       isDraining ||= reason === "draining";
       ending ??= isLost ? Promise.resolve(false) : end(reason);
       return ending;

@@ -417,6 +417,19 @@ describe.skipIf(!hasVosk)("a speech service that fails", () => {
     await app.stop();
   });
 
+  test("holds nobody up at a stop when it never answers", async () => {
+    const { app, service } = await startListeningApp({ SHUTDOWN_TIMEOUT_MS: "900" });
+    const client = await openReturning(app, clip, { start: IMPATIENT });
+    service.be("silent");
+    client.send(clip.length);
+    await client.socket.next("speech_started");
+    const stopped = app.stop();
+    expect(await client.socket.next("done")).toMatchObject({ reason: "draining" });
+    expect(await client.socket.next("error")).toMatchObject({ code: "draining", retryable: true });
+    expect((await client.socket.closed).code).toBe(1012);
+    await stopped;
+  });
+
   test("gets the rest when it is well again, though nobody comes back", async () => {
     const { app, service } = await startListeningApp({ SPEECH_PARK_MS: "500" });
     const whole = await speak(app, cut(clip), IMPATIENT);
