@@ -20,7 +20,7 @@ export interface CaptionsListener {
   progress?(progress: { processedMs: number }): void;
   /** Sound that could not be kept during a long break and is not recognised. */
   lost?(ms: number): void;
-  /** What the server refuses; `retryable` ones pass by themselves. */
+  /** What the server refuses; `retryable` ones pass by themselves, others at the start end it. */
   refused?(error: ErrorFrame): void;
   /** At each change; `closed` before `stop` is an end that the server wanted. */
   state?(state: ConnectionState): void;
@@ -63,24 +63,29 @@ const KEEPALIVE_EVERY_MS = 10_000;
 /** Opens a stream and keeps it, until `stop` or `close`. */
 export function connectCaptions({ start, listener, ...identity }: CaptionsOptions): CaptionsClient {
   const bytesPerMs = (start.sample_rate * SAMPLE_BYTES) / 1_000;
-  const pieces = createPieces(Math.round(KEPT_MS_MAX * bytesPerMs));
+  const bytesOf = (ms: number): number =>
+    Math.floor((ms * start.sample_rate) / 1_000) * SAMPLE_BYTES;
+  const pieces = createPieces(bytesOf(KEPT_MS_MAX));
   let session: { id: string; from: number } | null = null;
   let sentTo = 0;
+  /** What the server has said it has, and will not lose. */
+  let knownTo = 0;
   let processedTo = 0;
   let lastSeq = 0;
   let isReady = false;
   let wantsStop = false;
   let isStopSent = false;
+  let isDone = false;
   const stopped = Promise.withResolvers<Done | null>();
 
   const pump = (): void => {
     if (!isReady) return;
     while (
       sentTo < pieces.end() &&
-      sentTo - processedTo < AHEAD_MS_MAX * bytesPerMs &&
+      sentTo - processedTo < bytesOf(AHEAD_MS_MAX) &&
       connection.unsentBytes() < UNSENT_BYTES_MAX
     ) {
-      const frame = pieces.read(sentTo, Math.round(FRAME_MS_MAX * bytesPerMs));
+      const frame = pieces.read(sentTo, bytesOf(FRAME_MS_MAX));
       connection.sendBytes(frame);
       sentTo += frame.length;
     }
@@ -104,12 +109,13 @@ export function connectCaptions({ start, listener, ...identity }: CaptionsOption
   const ready = (frame: Ready): void => {
     if (session === null || !frame.resumed) {
       // A new session counts from what the server has not got yet.
-      session = { id: frame.session_id, from: pieces.start() };
+      session = { id: frame.session_id, from: Math.max(pieces.start(), knownTo) };
       lastSeq = 0;
     }
     sentTo = Math.max(pieces.start(), session.from + frame.received_bytes);
     // Unless sound was lost in between, this changes nothing.
     session.from = sentTo - frame.received_bytes;
+    knownTo = sentTo;
     processedTo = Math.min(processedTo, sentTo);
     isReady = true;
     isStopSent = false;
@@ -128,6 +134,8 @@ export function connectCaptions({ start, listener, ...identity }: CaptionsOption
       connection.laterHere(error.retry_after_ms ?? AGAIN_MS, begin);
     }
     listener.refused?.(error);
+    // Asked again it would be refused again.
+    if (!isReady && !error.retryable) connection.close();
   };
 
   const take = (frame: AnyFrame): void => {
@@ -150,16 +158,25 @@ export function connectCaptions({ start, listener, ...identity }: CaptionsOption
       case "error":
         return refused(frame as ErrorFrame);
       case "done":
-        // A server that stops ends the session only until it is resumed.
-        if ((frame as Done).reason !== "draining") stopped.resolve(frame as Done);
+        return done(frame as Done);
     }
+  };
+
+  const done = (frame: Done): void => {
+    // A server that stops ends the session only until it is resumed.
+    if (frame.reason === "draining") return;
+    isDone = wantsStop && (frame.reason === "stop" || knownTo === pieces.end());
+    if (isDone) return stopped.resolve(frame);
+    // It was over before we were back; what it has not got begins a new one, on a new connection.
+    session = null;
+    isReady = false;
   };
 
   const acknowledged = ({ received_ms, processed_ms }: Fields<"SpeechAudioAck">): void => {
     const from = session?.from ?? 0;
-    processedTo = Math.max(processedTo, from + Math.floor(processed_ms * bytesPerMs));
-    // A break may take back what was received in the last moment; a second is kept for that.
-    pieces.forget(from + Math.floor((received_ms - FRAME_MS_MAX) * bytesPerMs));
+    processedTo = Math.max(processedTo, from + bytesOf(processed_ms));
+    knownTo = Math.max(knownTo, from + bytesOf(received_ms));
+    pieces.forget(knownTo);
     listener.progress?.({ processedMs: processedTo / bytesPerMs });
     pump();
   };
@@ -170,6 +187,7 @@ export function connectCaptions({ start, listener, ...identity }: CaptionsOption
     greeting: "ready",
     onThrough: () => begin(),
     onFrame: take,
+    isDone: () => isDone,
     onBroken: (isFinal) => {
       isReady = false;
       if (isFinal) {

@@ -29,6 +29,8 @@ export interface ConnectionOptions {
   /** The network is through; some protocols speak before the server does. */
   onThrough?(): void;
   onFrame(frame: AnyFrame): void;
+  /** Whether a normal close is the end; a protocol may not have wanted it. Yes, unless it says no. */
+  isDone?(): boolean;
   /** It broke; after a final break it does not come back. */
   onBroken(isFinal: boolean): void;
   /** `error` says why, when the server said so. */
@@ -67,7 +69,8 @@ const SILENT_MS_MAX = 10_000;
 /** A guest's token that a healthy server has refused so often is thrown away. */
 const REFUSED_GUEST_MAX = 3;
 /** After these there is no use in coming back as the same. */
-const FINAL_CLOSES = [1000, 4400, 4401, 4403];
+const FINAL_CLOSES = [4400, 4401, 4403];
+const NORMAL_CLOSE = 1000;
 /** The token has expired, which a new one may mend. */
 const UNAUTHORIZED = 4401;
 /** A token is renewed so long before it expires, and not more often than this. */
@@ -133,7 +136,8 @@ export function keepConnected(options: ConnectionOptions): Connection {
     });
     opened.addEventListener("close", ({ code }) => {
       const canRenew = code === UNAUTHORIZED && identity.token !== undefined;
-      if (socket === opened) broken(FINAL_CLOSES.includes(code) && !canRenew);
+      const isDone = code === NORMAL_CLOSE && options.isDone?.() !== false;
+      if (socket === opened) broken(isDone || (FINAL_CLOSES.includes(code) && !canRenew));
       if (token !== null && token === guestToken && !wasOpen) void doubtGuestToken();
     });
   };
@@ -234,7 +238,7 @@ export function keepConnected(options: ConnectionOptions): Connection {
       if (state === "closed") return;
       const open = socket;
       broken(true);
-      open?.close(1000);
+      open?.close(NORMAL_CLOSE);
     },
   };
 }
