@@ -1,4 +1,4 @@
-import type { Person, Session } from "./session.ts";
+import type { Credentials, Person, Session } from "./session.ts";
 
 /** What the server refused, with the code that the contract gives it. */
 export class ApiError extends Error {
@@ -29,8 +29,12 @@ const POST_MS_MAX = 30_000;
 
 /** The server's API as whoever uses the app; a token that has expired is renewed on the way. */
 export function createApi(session: () => Session): Api {
-  const attempt = async (path: string, init: RequestInit, query: Query): Promise<Response> => {
-    const { token, stated } = await session().credentials();
+  const attempt = async (
+    { token, stated }: Credentials,
+    path: string,
+    init: RequestInit,
+    query: Query,
+  ): Promise<Response> => {
     const headers = new Headers(init.headers);
     if (token !== null) headers.set("authorization", `Bearer ${token}`);
     const identity = stated === null ? {} : { user_id: stated.userId, name: stated.name };
@@ -38,9 +42,10 @@ export function createApi(session: () => Session): Api {
   };
 
   const request = async (path: string, init: RequestInit = {}, query: Query = {}) => {
-    let answer = await attempt(path, init, query);
-    if (answer.status === UNAUTHORIZED && (await session().renew())) {
-      answer = await attempt(path, init, query);
+    const credentials = await session().credentials();
+    let answer = await attempt(credentials, path, init, query);
+    if (answer.status === UNAUTHORIZED && (await session().renew(credentials.token))) {
+      answer = await attempt(await session().credentials(), path, init, query);
     }
     if (!answer.ok) throw await errorOf(answer);
     return answer;

@@ -32,8 +32,8 @@ export interface Session {
   isOver: ReadonlySignal<boolean>;
   /** Throws while `isOver`: nothing may be said as somebody else. */
   credentials(): Promise<Credentials>;
-  /** A new token after the server refused the last one; false when one has to sign in again. */
-  renew(): Promise<boolean>;
+  /** Another token than `refused`, or than the present one; false when one has to sign in again. */
+  renew(refused?: string | null): Promise<boolean>;
   /** Asks whether the session still holds, and who it is for; shows what has changed elsewhere. */
   check(): Promise<void>;
   /** Throws what the server answers. */
@@ -149,7 +149,7 @@ export function createSession(dependencies: SessionDependencies): Session {
       const { value: person } = guest;
       return { token: null, stated: person && { userId: person.id, name: person.name } };
     },
-    renew: () => renewFrom(signedIn.value?.tokens?.access ?? null),
+    renew: (refused = signedIn.value?.tokens?.access ?? null) => renewFrom(refused),
     check: async () => {
       const access = signedIn.value?.tokens?.access;
       if (access === undefined) return;

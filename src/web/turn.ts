@@ -31,7 +31,7 @@ export interface TurnDependencies {
  */
 export function createTurns({ name, locks, storage }: TurnDependencies): InTurn {
   if (locks !== undefined) {
-    return async (work) => locks.request(name, work);
+    return async (work) => locks.request(name, () => settled(work));
   }
   const key = `${name}.turn`;
   let last: Promise<unknown> = Promise.resolve();
@@ -52,7 +52,7 @@ export function createTurns({ name, locks, storage }: TurnDependencies): InTurn 
     const of = newId();
     await take(of);
     try {
-      return await work();
+      return await settled(work);
     } finally {
       if (ownerOf(readJson(storage, key)) === of) storage.removeItem(key);
     }
@@ -63,6 +63,15 @@ export function createTurns({ name, locks, storage }: TurnDependencies): InTurn 
     last = turn.catch(() => undefined);
     return turn;
   };
+}
+
+/** The next one must see what was written: the lock may be handed over sooner than the storage. */
+async function settled<Value>(work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } finally {
+    await after(SETTLE_MS);
+  }
 }
 
 function isFree(lease: unknown): boolean {

@@ -22,7 +22,7 @@ export function View() {
   }
   if (view === "transcriptions") {
     if (name === undefined) return <TranscriptionsPage files={files} />;
-    return <TranscriptionPage key={name} id={name} />;
+    if (/^[1-9]\d{0,14}$/.test(name)) return <TranscriptionPage key={name} id={name} />;
   }
   if (view === "account") return name === "keys" ? <KeysPage /> : <AccountPage />;
   if (view === "sign-in") return <SignInPage />;

@@ -15,7 +15,7 @@ export interface ListeningService {
   stop(): Promise<void>;
 }
 
-export function startListeningService(): ListeningService {
+function startListeningService(): ListeningService {
   let mood: Mood = "well";
   const server = Bun.serve({
     port: 0,

@@ -51,7 +51,9 @@ export async function startTestServer(
       url ||= /"url":"([^"]+)"/.exec(output)?.[1] ?? "";
       if (url !== "") listening.resolve();
     }
-    listening.reject(new Error(`the server did not start: ${await server.stderr.text()}`));
+    listening.reject(
+      new Error(`the server did not start: ${await new Response(server.stderr).text()}`),
+    );
   })();
   await listening.promise;
   return {

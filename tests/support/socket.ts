@@ -22,7 +22,8 @@ export interface SocketOptions {
 
 /** Opens a socket; rejects when the server refuses it. */
 export async function openSocket(url: string, options: SocketOptions = {}): Promise<TestSocket> {
-  const raw = new WebSocket(url, options);
+  // Bun's own takes headers as well, which the browsers' type does not know.
+  const raw = new WebSocket(url, options as string[]);
   raw.binaryType = "arraybuffer";
   const frames: Frame[] = [];
   const untaken: Frame[] = [];

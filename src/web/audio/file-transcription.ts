@@ -7,14 +7,8 @@ import {
 import { type DecodedSound, decodeFile } from "./decoding.ts";
 
 export type SpokenLanguage = "en" | "hi" | "auto";
-export type FileState =
-  | "waiting"
-  | "reading"
-  | "hearing"
-  | "ending"
-  | "done"
-  | "cancelled"
-  | "failed";
+const OVER = ["done", "cancelled", "failed"] as const;
+export type FileState = "waiting" | "reading" | "hearing" | "ending" | (typeof OVER)[number];
 
 /** What is known of one file on its way to words. */
 export interface FileView {
@@ -72,7 +66,6 @@ const SHOWN_PIECES_MAX = 30;
 const TITLE_CHARACTERS_MAX = 200;
 /** Past it an end that does not come is not waited for. */
 const ENDING_MS_MAX = 10_000;
-const OVER: readonly FileState[] = ["done", "cancelled", "failed"];
 const BEGINNING: FileView = {
   state: "waiting",
   processedMs: 0,
@@ -85,7 +78,7 @@ const BEGINNING: FileView = {
 };
 
 export function isOver({ state }: FileView): boolean {
-  return OVER.includes(state);
+  return OVER.some((over) => over === state);
 }
 
 export function createFileTranscription({
@@ -178,11 +171,13 @@ async function hear(
     isStopping = true;
     const done = await client.stop();
     if (done === null) throw new Error(view.value.problem ?? "The line broke before the end");
+    // Who cancels when all of it has been sent is too late.
+    const isPart = isCancelled && done.duration_ms + PIECE_MS < sound.lengthMs;
     show(view, {
-      state: isCancelled ? "cancelled" : "done",
+      state: isPart ? "cancelled" : "done",
       transcriptionId: done.transcription_id,
       wordCount: done.word_count,
-      processedMs: isCancelled ? done.duration_ms : sound.lengthMs,
+      processedMs: isPart ? done.duration_ms : sound.lengthMs,
       interim: "",
       problem: null,
     });

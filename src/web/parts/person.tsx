@@ -7,7 +7,7 @@ interface User {
 const HUE_STEP = 137.5;
 
 /** The colour that a person has everywhere, as `--hue`. */
-export function hueOf({ id }: User): { "--hue": string } {
+function hueOf({ id }: User): { "--hue": string } {
   return { "--hue": String(Math.round((id * HUE_STEP) % 360)) };
 }
 

@@ -86,8 +86,7 @@ function NumberForm({ isBusy, onLetIn, onSendOut }: NumberFormProps) {
     >
       <h3>A private room</h3>
       <p class="muted small" id="number-hint">
-        Only those whom you let in can come. Everybody finds the own number under their name, at the
-        top of the page.
+        Only those whom you let in can come. People find their number on their account page.
       </p>
       <label class="field">
         <span>Somebody’s number</span>

@@ -151,8 +151,8 @@ function RoomList({ rooms }: { rooms: readonly Room[] }) {
               <b dir="auto">{room}</b>
               {isPrivate && <Icon name="lock" />}
               <span class="muted small">
-                {head === 1 ? "1 message" : `${head} messages`} · since {momentOf(createdAt)}
-                {last.includes(room) && " · you were here"}
+                {head === 1 ? "1 message" : `${head} messages`} ·{" "}
+                {last.includes(room) ? "you were here" : `since ${momentOf(createdAt)}`}
               </span>
             </a>
           </li>

@@ -1,0 +1,148 @@
+import type { Static } from "@sinclair/typebox";
+import { useSignal } from "@preact/signals";
+import type { keySchema, newKeySchema } from "../../features/accounts/model.ts";
+import { useApp } from "../context.ts";
+import { Dialog } from "../parts/dialog.tsx";
+import { Icon } from "../parts/icon.tsx";
+import { useLoaded } from "../parts/loaded.ts";
+import { momentOf } from "../parts/times.ts";
+import { type Doing, Outcome, useDoing } from "./doing.tsx";
+import { NewKey } from "./new-key.tsx";
+import { useTitle } from "./title.ts";
+
+export type Key = Static<typeof keySchema>;
+export type MadeKey = Static<typeof newKeySchema>;
+
+/** Keys that programs send instead of signing in; for admins. */
+export function KeysPage() {
+  const { api, session } = useApp();
+  useTitle("Keys");
+  const isAdmin = session.person.value?.role === "admin";
+  const keys = useLoaded(
+    async (signal) => (isAdmin ? api.get<Key[]>("/v1/keys", {}, signal) : []),
+    [isAdmin],
+  );
+  const revoking = useSignal<Key | null>(null);
+  const doing = useDoing();
+
+  const revoke = async ({ id, name }: Key): Promise<string> => {
+    await api.send("DELETE", `/v1/keys/${id}`);
+    revoking.value = null;
+    keys.reload();
+    return `${name} opens nothing any more.`;
+  };
+
+  if (!isAdmin) {
+    return (
+      <div class="empty">
+        <Icon name="lock" />
+        <h1>Keys for programs</h1>
+        <p>Only admins make and see them.</p>
+        <a class="button" href="/account">
+          Your account
+        </a>
+      </div>
+    );
+  }
+  return (
+    <div class="page account stack">
+      <div class="stack tight">
+        <a class="back" href="/account">
+          Your account
+        </a>
+        <h1>Keys for programs</h1>
+        <p class="muted">
+          A program sends its key instead of signing in: as <code>X-API-Key</code> with posts, as a
+          Bearer token with sound.
+        </p>
+      </div>
+      <NewKey onMade={keys.reload} />
+      <section class="card stack" aria-labelledby="keys-heading">
+        <h2 id="keys-heading">Keys</h2>
+        {keys.error.value !== null && (
+          <p class="notice bad" role="alert">
+            {keys.error.value}
+          </p>
+        )}
+        <KeyList keys={keys.value.value} onRevoke={(key) => (revoking.value = key)} />
+        {revoking.value === null && <Outcome of={doing} />}
+      </section>
+      {revoking.value !== null && (
+        <RevokeDialog
+          of={revoking.value}
+          doing={doing}
+          onRevoke={revoke}
+          onClose={() => {
+            revoking.value = null;
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function KeyList({ keys, onRevoke }: { keys: readonly Key[] | null; onRevoke(key: Key): void }) {
+  if (keys === null) return <p class="muted">Looking…</p>;
+  if (keys.length === 0) return <p class="muted">There is none yet.</p>;
+  // Those that open something come first.
+  const valid = keys.filter((key) => key.revoked_at === null).reverse();
+  const revoked = keys.filter((key) => key.revoked_at !== null).reverse();
+  return (
+    <ul class="things">
+      {[...valid, ...revoked].map((key) => (
+        <li key={key.id} data-over={key.revoked_at !== null}>
+          <div>
+            <b dir="auto">{key.name}</b> <code>{key.hint}…</code>
+            <p class="muted small">
+              {key.scopes.map(scopeWords).join(" and ")} · {usageOf(key)}
+            </p>
+          </div>
+          {key.revoked_at === null ? (
+            <button type="button" class="button" onClick={() => onRevoke(key)}>
+              Revoke<span class="spoken"> {key.name}</span>
+            </button>
+          ) : (
+            <span class="badge">revoked</span>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface RevokeDialogProps {
+  of: Key;
+  doing: Doing;
+  onRevoke(key: Key): Promise<string>;
+  onClose(): void;
+}
+
+function RevokeDialog({ of: key, doing, onRevoke, onClose }: RevokeDialogProps) {
+  return (
+    <Dialog title="Revoke the key" onClose={onClose}>
+      <p>
+        Programs that use <b dir="auto">{key.name}</b> are refused from the next request on. It
+        cannot be made valid again.
+      </p>
+      <Outcome of={doing} />
+      <button
+        type="button"
+        class="button danger"
+        onClick={() => doing.run(() => onRevoke(key))}
+        aria-busy={doing.isBusy.value}
+      >
+        Revoke it for good
+      </button>
+    </Dialog>
+  );
+}
+
+function scopeWords(scope: string): string {
+  return scope === "posts" ? "Posts" : "Sound";
+}
+
+function usageOf({ used_at: usedAt, revoked_at: revokedAt, created_at: createdAt }: Key): string {
+  if (revokedAt !== null) return `revoked: ${momentOf(revokedAt)}`;
+  if (usedAt !== null) return `last used: ${momentOf(usedAt)}`;
+  return `never used · made: ${momentOf(createdAt)}`;
+}
