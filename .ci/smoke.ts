@@ -26,8 +26,11 @@ try {
   const found = await fetch(`${url}/v1/transcriptions/search?q=work`);
   const { results } = (await found.json()) as { results: unknown[] };
   expectEqual(results.length, 1);
-  const page = await fetch(`${url}/docs/assets/${await version()}/ui.js`);
-  expectEqual(page.status, 200);
+  const explorer = await fetch(`${url}/docs/assets/${await version()}/ui.js`);
+  expectEqual(explorer.status, 200);
+  const page = await (await fetch(url, { headers: { accept: "text/html" } })).text();
+  const script = /src="([^"]+app\.js)"/.exec(page)?.[1] ?? "";
+  expectEqual((await fetch(url + script)).status, 200);
   expectEqual(await sayHello(url.replace("http:", "ws:")), "hello");
   server.kill("SIGTERM");
   expectEqual(await server.exited, 0);
