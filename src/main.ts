@@ -1,4 +1,4 @@
-import { VERSION } from "./version.ts";
+import { COMMIT, VERSION } from "./version.ts";
 
 const USAGE = `Earshot ${VERSION}: rooms, captions and topics for groups that talk
 
@@ -47,7 +47,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 
 async function run([name, ...args]: string[]): Promise<number> {
   if (name === "--version") {
-    console.log(VERSION);
+    console.log(COMMIT === null ? VERSION : `${VERSION} (${COMMIT})`);
     return 0;
   }
   if (name === "--help" || name === "-h" || args.includes("--help")) {

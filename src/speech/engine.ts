@@ -83,6 +83,8 @@ export interface VoskSource {
   engine: "vosk";
   libraryPath: string;
   modelPath: string;
+  /** The folder of what a binary carries, and writes out before it is used; null for what lies there. */
+  packedFolder: string | null;
 }
 
 export interface SherpaSource {

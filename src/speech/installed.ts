@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Log } from "../platform/log.ts";
 import { type InstalledModel, listInstalled, looksLikeModel } from "./models/installed.ts";
 import type { SpeechModel } from "./recognition.ts";
@@ -86,7 +86,7 @@ function sherpaModel({ name, folder, manifest }: InstalledModel): Usable {
 }
 
 function voskModel({ name, folder, manifest }: InstalledModel): Usable {
-  const bundled = locateVosk();
+  const bundled = locateVosk(dirname(folder));
   if (bundled === null) throw new EngineMissing(`${name} needs the optional package vosk`);
   const missing = VOSK_FILES.find((file) => !existsSync(join(folder, file)));
   if (missing !== undefined) throw new EngineMissing(`${folder} has no ${missing}`);

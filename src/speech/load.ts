@@ -1,7 +1,7 @@
 import type { Engine, EngineSource } from "./engine.ts";
 import { openOpenAi } from "./openai.ts";
 import { openSherpa } from "./sherpa.ts";
-import { loadVoskModel, openVosk } from "./vosk.ts";
+import { loadVoskModel, openVosk, prepareVosk } from "./vosk.ts";
 
 export interface LoadedModel {
   engine: Engine;
@@ -16,6 +16,7 @@ export async function loadEngine(
 ): Promise<LoadedModel> {
   switch (source.engine) {
     case "vosk": {
+      await prepareVosk(source);
       const model = address ?? loadVoskModel(source);
       return { engine: openVosk(source, model), address: model };
     }

@@ -52,14 +52,14 @@ function modelsFor(settings: SpeechSettings, log: Log): SpeechModel[] {
     case "openai":
       return service(settings);
     case "vosk":
-      return names === null ? [...installed("vosk"), ...bundled()] : installed("vosk");
+      return names === null ? [...installed("vosk"), ...bundled(modelsDir)] : installed("vosk");
     case "auto":
-      return [...installed(null), ...service(settings), ...bundled()];
+      return [...installed(null), ...service(settings), ...bundled(modelsDir)];
   }
 }
 
-function bundled(): SpeechModel[] {
-  const source = locateVosk();
+function bundled(modelsDir: string): SpeechModel[] {
+  const source = locateVosk(modelsDir);
   return source === null ? [] : [{ source, info: VOSK_INFO }];
 }
 

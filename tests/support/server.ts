@@ -1,9 +1,14 @@
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Environment } from "../../src/environment.ts";
 import { QUIET, temporaryFolder } from "./app.ts";
 
-const MAIN = join(import.meta.dir, "../../src/main.ts");
+/** The program from source, or the built one that is to be tested in its place. */
+const { EARSHOT_BINARY } = process.env;
+const PROGRAM =
+  EARSHOT_BINARY === undefined
+    ? [process.execPath, join(import.meta.dir, "../../src/main.ts")]
+    : [resolve(EARSHOT_BINARY)];
 
 /** The program as an operator runs it, in a process of its own. */
 export interface TestServer {
@@ -21,7 +26,7 @@ export interface TestServer {
 
 /** Runs `earshot ARGUMENTS` with `settings` and nothing of this process's own. */
 export function runEarshot(args: string[], settings: Environment = {}, cwd = process.cwd()) {
-  return Bun.spawn([process.execPath, MAIN, ...args], {
+  return Bun.spawn([...PROGRAM, ...args], {
     env: { PATH: process.env["PATH"] ?? "", TMPDIR: process.env["TMPDIR"] ?? "/tmp", ...settings },
     cwd,
     stdout: "pipe",

@@ -1,0 +1,86 @@
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { VOSK_MODEL_FOLDER, voskLibraryFor } from "../src/speech/vosk.ts";
+import { PACKED_LIBRARY, PACKED_MODEL, PACKED_PREFIX } from "../src/speech/packed.ts";
+
+// Builds the program as one file: `bun .ci/build.ts [--target linux-x64|linux-arm64] [--outfile FILE]`.
+// The recogniser's library and small model go into it where there is a library for the target.
+
+const root = resolve(import.meta.dir, "..");
+const target = argument("--target") ?? `${process.platform}-${process.arch}`;
+const outfile = resolve(argument("--outfile") ?? join(root, "dist/earshot"));
+const ENTRIES = [
+  "src/main.ts",
+  "src/speech/worker.ts",
+  "src/text/worker.ts",
+  "src/reading.worker.ts",
+];
+/** More saves a few per cent and takes a minute. */
+const ZSTD_LEVEL = 9;
+
+const folder = join(root, "dist");
+mkdirSync(folder, { recursive: true });
+const packed = await packRecogniser();
+const build = Bun.spawnSync(
+  [
+    process.execPath,
+    "build",
+    "--compile",
+    `--target=bun-${target}`,
+    "--bytecode",
+    "--format=esm",
+    "--sourcemap",
+    "--root=src",
+    "--no-compile-autoload-dotenv",
+    "--no-compile-autoload-bunfig",
+    `--define=EARSHOT_COMMIT=${JSON.stringify(commit())}`,
+    ...ENTRIES,
+    ...(packed === null ? [] : [relative(root, packed)]),
+    `--outfile=${outfile}`,
+  ],
+  { cwd: root, stdout: "inherit", stderr: "inherit" },
+);
+if (packed !== null) rmSync(packed);
+if (build.exitCode !== 0) process.exit(1);
+const { size } = Bun.file(outfile);
+console.log(
+  `${relative(root, outfile)} for ${target}, ${Math.round(size / 1e6)} MB, ` +
+    (packed === null
+      ? "without a recogniser: there is none for this machine"
+      : "with its recogniser"),
+);
+
+/** Writes library and model into one archive; null where either is not to be had. */
+async function packRecogniser(): Promise<string | null> {
+  const library = voskLibraryFor(target);
+  const model = join(root, "node_modules", VOSK_MODEL_FOLDER);
+  if (library === null || !existsSync(model)) return null;
+  const libraryPath = join(root, "node_modules", library);
+  if (!existsSync(libraryPath)) return null;
+  const files: Record<string, Uint8Array> = {
+    [PACKED_LIBRARY]: await Bun.file(libraryPath).bytes(),
+  };
+  const names = [...new Bun.Glob("**/*").scanSync(model)].sort((a, b) => (a < b ? -1 : 1));
+  for (const name of names) {
+    files[`${PACKED_MODEL}/${name}`] = await Bun.file(join(model, name)).bytes();
+  }
+  const tar = await new Bun.Archive(files).bytes();
+  const path = join(folder, `${PACKED_PREFIX}.zst`);
+  await Bun.write(path, Bun.zstdCompressSync(tar, { level: ZSTD_LEVEL }));
+  return path;
+}
+
+/** What `--version` says it was built from. */
+function commit(): string {
+  const { exitCode, stdout } = Bun.spawnSync(["git", "rev-parse", "--short=10", "HEAD"], {
+    cwd: root,
+  });
+  if (exitCode !== 0) return "";
+  const changed = Bun.spawnSync(["git", "status", "--porcelain"], { cwd: root }).stdout.toString();
+  return stdout.toString().trim() + (changed.trim() === "" ? "" : "+");
+}
+
+function argument(name: string): string | null {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? null : (process.argv[at + 1] ?? null);
+}
