@@ -182,7 +182,9 @@ describe("the command line", () => {
     expect(help.out).toContain("usage: earshot");
     for (const word of ["serve", "transcribe", "--version"]) expect(help.out).toContain(word);
     expect(short).toEqual(help);
-    expect(version).toEqual({ code: 0, out: `${VERSION}\n`, err: "" });
+    // A built program says its commit behind it.
+    expect(version).toMatchObject({ code: 0, err: "" });
+    expect(version.out.split(/[ \n]/)[0]).toBe(VERSION);
   });
 
   test.concurrent("answers wrong usage with 2 and the right one", async () => {

@@ -60,7 +60,7 @@ describe("with a server", () => {
     });
     expect(answer.status).toBe(201);
     const { code, err, out } = await run([file, "--check"]);
-    expect(err).toContain(`${name} `);
+    expect(err).toContain(name);
     expect(out).toContain("checked: 1 posts, 1 publications, 2 topics");
     expect(code).toBe(1);
   });
