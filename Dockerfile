@@ -1,24 +1,29 @@
-# Two stages: the first installs from the lock file, the second holds only what runs.
-FROM oven/bun:1.4.5-slim AS install
+# Two stages: the first builds the program as one file, the second holds only that file.
+FROM node:22-bookworm-slim AS build
 WORKDIR /app
-COPY package.json bun.lock ./
-RUN bun install --frozen-lockfile --production
+COPY package.json bun.lock bunfig.toml .npmrc ./
+RUN npx -y bun@1.4.5 install --frozen-lockfile
+COPY . .
+ARG EARSHOT_COMMIT=""
+RUN npx -y bun@1.4.5 run build
 
-FROM oven/bun:1.4.5-slim
-# The recogniser is C++.
-RUN apt-get update && apt-get install -y --no-install-recommends libstdc++6 \
+FROM debian:bookworm-slim
+# The recogniser is C++; the rest of the file needs nothing but the C library.
+RUN apt-get update && apt-get install -y --no-install-recommends libstdc++6 ca-certificates \
   && rm -rf /var/lib/apt/lists/*
-WORKDIR /app
-COPY --from=install /app/node_modules node_modules
-COPY package.json bunfig.toml ./
-COPY src src
-# A folder that the unprivileged user may write to; mount a volume here to keep it.
-RUN mkdir data && chown bun:bun data
-USER bun
-VOLUME /app/data
-EXPOSE 3000
+RUN useradd --system --uid 65532 --home-dir /data --shell /usr/sbin/nologin earshot \
+  && install -d -o earshot -g earshot -m 0700 /data
+COPY --from=build /app/dist/earshot /usr/local/bin/earshot
+USER earshot
+# Everything that is kept: the database, pulled models, and the recogniser once it is unpacked. The
+# root file system may be read-only.
+VOLUME /data
+WORKDIR /data
 # Beyond loopback accounts are required: give JWT_SECRET when you run it.
-ENV HOST=0.0.0.0
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
-  CMD ["bun", "-e", "process.exit((await fetch('http://127.0.0.1:3000/readyz')).ok ? 0 : 1)"]
-CMD ["bun", "src/main.ts", "serve"]
+ENV HOST=0.0.0.0 PORT=3000 DATABASE_URL=sqlite:/data/earshot.db MODELS_DIR=/data/models
+EXPOSE 3000
+# The file is also Bun itself, which can ask.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+  CMD ["/usr/bin/env", "BUN_BE_BUN=1", "earshot", "-e", "process.exit((await fetch(`http://127.0.0.1:${process.env.PORT}/readyz`)).ok ? 0 : 1)"]
+ENTRYPOINT ["earshot"]
+CMD ["serve"]

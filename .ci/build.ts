@@ -70,8 +70,10 @@ async function packRecogniser(): Promise<string | null> {
   return path;
 }
 
-/** What `--version` says it was built from. */
+/** What `--version` says it was built from; where there is no repository, EARSHOT_COMMIT says it. */
 function commit(): string {
+  const { EARSHOT_COMMIT } = process.env;
+  if (EARSHOT_COMMIT !== undefined) return EARSHOT_COMMIT;
   const { exitCode, stdout } = Bun.spawnSync(["git", "rev-parse", "--short=10", "HEAD"], {
     cwd: root,
   });
