@@ -6,7 +6,7 @@ export type ConnectionState = "connecting" | "open" | "waiting" | "closed";
 
 /** Who connects. */
 export interface Identity {
-  /** Such as `ws://127.0.0.1:3000`. */
+  /** Such as `ws://127.0.0.1:3000`, with the path that the server stands below, if it does. */
   url: string;
   /** A token; asked for again at each connection and before it expires, so it may be short-lived. */
   token?: () => string | Promise<string>;
@@ -77,6 +77,10 @@ const UNAUTHORIZED = 4401;
 const RENEW_EARLY_MS = 30_000;
 const RENEW_EVERY_MS_MIN = 5_000;
 
+function below(url: string, path: string): URL {
+  return new URL(url.replace(/\/+$/, "") + path);
+}
+
 /** Connects, and keeps connecting, until `close`. */
 export function keepConnected(options: ConnectionOptions): Connection {
   const { identity, path, greeting } = options;
@@ -113,7 +117,7 @@ export function keepConnected(options: ConnectionOptions): Connection {
     enter("connecting");
     const token = (await identity.token?.()) ?? guestToken;
     if (state === "closed") return;
-    const address = new URL(path, identity.url);
+    const address = below(identity.url, path);
     if (token === null && identity.userId !== undefined) {
       address.searchParams.set("user_id", String(identity.userId));
     }
@@ -147,7 +151,7 @@ export function keepConnected(options: ConnectionOptions): Connection {
    * longer knows this guest, who comes in as a new one.
    */
   const doubtGuestToken = async (): Promise<void> => {
-    const health = new URL("/healthz", identity.url.replace(/^ws/, "http"));
+    const health = below(identity.url.replace(/^ws/, "http"), "/healthz");
     const isThere = await fetch(health).then(
       ({ ok }) => ok,
       () => false,

@@ -1,3 +1,4 @@
+import { below } from "./base.ts";
 import type { Credentials, Person, Session } from "./session.ts";
 
 /** What the server refused, with the code that the contract gives it. */
@@ -7,9 +8,20 @@ export class ApiError extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
+    /** All that the problem says, by the names of its members. */
+    readonly members: Readonly<Record<string, unknown>> = {},
+    /** When to come again, if the server says so. */
+    readonly retryAfterMs: number | null = null,
   ) {
     super(message);
   }
+}
+
+/** Members of a problem (RFC 9457) that are shown. */
+interface Problem {
+  code?: string;
+  detail?: string;
+  title?: string;
 }
 
 export type Query = Readonly<Record<string, string | number | undefined | null>>;
@@ -38,7 +50,7 @@ export function createApi(session: () => Session): Api {
     const headers = new Headers(init.headers);
     if (token !== null) headers.set("authorization", `Bearer ${token}`);
     const identity = stated === null ? {} : { user_id: stated.userId, name: stated.name };
-    return fetch(addressOf(path, { ...query, ...identity }), { ...init, headers });
+    return fetch(addressOf(below(path), { ...query, ...identity }), { ...init, headers });
   };
 
   const request = async (path: string, init: RequestInit = {}, query: Query = {}) => {
@@ -63,7 +75,7 @@ export function createApi(session: () => Session): Api {
 /** Sends JSON without saying who one is. Throws as `Api`. */
 export async function post(path: string, body: object): Promise<unknown> {
   const signal = AbortSignal.timeout(POST_MS_MAX);
-  const answer = await fetch(path, { method: "POST", signal, ...jsonBody(body) });
+  const answer = await fetch(below(path), { method: "POST", signal, ...jsonBody(body) });
   if (!answer.ok) throw await errorOf(answer);
   return jsonOf(answer);
 }
@@ -72,7 +84,7 @@ export async function post(path: string, body: object): Promise<unknown> {
 export async function whoIs(token: string): Promise<Person> {
   const headers = { authorization: `Bearer ${token}` };
   const signal = AbortSignal.timeout(POST_MS_MAX);
-  const answer = await fetch("/v1/auth/me", { headers, signal });
+  const answer = await fetch(below("/v1/auth/me"), { headers, signal });
   if (!answer.ok) throw await errorOf(answer);
   return (await answer.json()) as Person;
 }
@@ -99,15 +111,17 @@ async function jsonOf(answer: Response): Promise<unknown> {
 }
 
 async function errorOf(answer: Response): Promise<ApiError> {
-  const problem = (await answer.json().catch(() => null)) as {
-    code?: string;
-    detail?: string;
-    title?: string;
-  } | null;
-  const message = problem?.detail ?? problem?.title ?? `The server answered ${answer.status}`;
+  const said: unknown = await answer.json().catch(() => null);
+  // A proxy in between may say anything.
+  const problem = (typeof said === "object" && said !== null ? said : {}) as Problem;
+  const { code, detail, title } = problem;
+  const words = [detail, title].find((text) => typeof text === "string" && text !== "");
+  const message = words ?? `The server answered ${answer.status}`;
   const waitS = Number(answer.headers.get("retry-after"));
   const told = answer.status === RATE_LIMITED && waitS > 0 ? withWait(message, waitS) : message;
-  return new ApiError(answer.status, problem?.code ?? "internal", told);
+  const retryAfterMs = waitS > 0 ? 1_000 * waitS : null;
+  const shownCode = typeof code === "string" ? code : "internal";
+  return new ApiError(answer.status, shownCode, told, { ...problem }, retryAfterMs);
 }
 
 /** Says when to try again in the place of "later". */

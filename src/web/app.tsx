@@ -4,6 +4,7 @@ import { type ChatClient, connectChat } from "../client/chat.ts";
 import type { ConnectionState, Identity } from "../client/connection.ts";
 import { Gate } from "./account/gate.tsx";
 import { createApi, post, whoIs } from "./api.ts";
+import { basePath, linkBelow } from "./base.ts";
 import { createSpeaking } from "./audio/speaking.ts";
 import { type App, AppContext } from "./context.ts";
 import { LineNotice } from "./line.tsx";
@@ -31,6 +32,7 @@ const { auth, registration, assets = "" } = root.dataset;
 const storage = openStorage(() => localStorage, window);
 const tabStorage = openStorage(() => sessionStorage, window);
 const preferences = createPreferences(storage, root);
+linkBelow();
 const router = createRouter(window);
 const api = createApi(() => session);
 const session: Session = createSession({
@@ -45,10 +47,10 @@ const session: Session = createSession({
   post,
   whoIs,
 });
-followRooms(router.place, storage);
+followRooms(router.place, session.person, storage);
 
 const identity = (): Identity => {
-  const url = location.origin.replace(/^http/, "ws");
+  const url = location.origin.replace(/^http/, "ws") + basePath();
   const { value: person } = session.person;
   if (person?.role === "guest") {
     return { url, userId: person.id, name: person.name };

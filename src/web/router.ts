@@ -1,4 +1,5 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
+import { basePath, below } from "./base.ts";
 
 /** Where the app is, as its address says. */
 export interface Place {
@@ -18,8 +19,8 @@ export function createRouter(window: Window): Router {
   const { history, location, document } = window;
   const place = signal(placeOf(location));
   const go = (address: string, how: "push" | "replace" = "push"): void => {
-    if (how === "push") history.pushState(null, "", address);
-    else history.replaceState(null, "", address);
+    if (how === "push") history.pushState(null, "", below(address));
+    else history.replaceState(null, "", below(address));
     place.value = placeOf(location);
   };
   window.addEventListener("popstate", () => {
@@ -30,7 +31,7 @@ export function createRouter(window: Window): Router {
     if (link === null || event.defaultPrevented || !isPlainClick(event)) return;
     if (link.origin !== location.origin || link.target !== "" || link.hasAttribute("download"))
       return;
-    if (!isView(link.pathname)) return;
+    if (!isView(appPath(link.pathname))) return;
     // A place on this page is the browser's own.
     if (link.hash !== "" && link.pathname === location.pathname) return;
     event.preventDefault();
@@ -46,12 +47,19 @@ function isView(path: string): boolean {
   return path === "/" || /^\/(rooms|transcriptions|topics|account|sign-in)(\/|$)/.test(path);
 }
 
+/** A path without the prefix; empty for one that is not below it. */
+function appPath(path: string): string {
+  return `${path}/`.startsWith(`${basePath()}/`) ? path.slice(basePath().length) || "/" : "";
+}
+
 function isPlainClick({ button, ctrlKey, metaKey, shiftKey, altKey }: MouseEvent): boolean {
   return button === 0 && !ctrlKey && !metaKey && !shiftKey && !altKey;
 }
 
 function placeOf({ pathname, search }: Location): Place {
-  const path = pathname.split("/").filter((part) => part !== "");
+  const path = appPath(pathname)
+    .split("/")
+    .filter((part) => part !== "");
   return { path: path.map(decoded), query: new URLSearchParams(search) };
 }
 

@@ -47,9 +47,14 @@ export function loadGuest(storage: KeptStorage): Person {
   const kept = readJson(storage, GUEST_KEY);
   if (isPerson(kept)) return { id: kept.id, name: kept.name, role: "guest" };
   const id = GUEST_ID_MIN + Math.floor(Math.random() * GUEST_ID_SPAN);
-  const guest: Person = { id, name: `Guest ${1_000 + (id % 9_000)}`, role: "guest" };
+  const guest: Person = { id, name: nameOfGuest(id), role: "guest" };
   storage.setItem(GUEST_KEY, JSON.stringify(guest));
   return guest;
+}
+
+/** Whether a name is the one that a guest was given rather than chose. */
+export function isNameMade({ id, name, role }: Person): boolean {
+  return role === "guest" && name === nameOfGuest(id);
 }
 
 /** Whether a token has to be renewed before it is used. */
@@ -57,6 +62,10 @@ export function isOld({ expiresAt, lifeMs }: Tokens, now: number): boolean {
   const leftMs = expiresAt - now;
   // More is left than there ever was: the clock was set back, and nobody knows how much is.
   return leftMs < EARLY_MS || leftMs > lifeMs;
+}
+
+function nameOfGuest(id: number): string {
+  return `Guest ${1_000 + (id % 9_000)}`;
 }
 
 function isPerson(kept: unknown): kept is Person {

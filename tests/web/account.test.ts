@@ -51,12 +51,8 @@ describe.skipIf(!hasBrowser)("accounts in the browser", () => {
     path: string,
     { role = "user", ...options }: PageOptions & { role?: "user" | "admin" } = {},
   ): Promise<Page> => {
-    const kept = JSON.stringify(await keptOf(name, role));
-    // Only once: a page that is loaded anew has what it kept itself.
-    const page = await browser.open(`${app.url}/icon`, options);
-    await page.evaluate(([key, value]) => localStorage.setItem(key, value), [KEPT, kept] as const);
-    await page.goto(app.url + path);
-    return page;
+    const kept = { [KEPT]: JSON.stringify(await keptOf(name, role)) };
+    return browser.open(app.url + path, { ...options, kept });
   };
   const signIn = async (page: Page, name: string, password = PASSWORD): Promise<void> => {
     await page.getByLabel("Name").fill(name);
@@ -81,6 +77,7 @@ describe.skipIf(!hasBrowser)("accounts in the browser", () => {
   test("a room's link asks to sign in, by the keyboard alone, and leads into the room", async () => {
     const page = await browser.open(`${app.url}/rooms/plans`);
     await signedOut(page).waitFor();
+    expect(await violationsOf(page)).toEqual([]);
     await page.keyboard.type("Ben");
     await page.keyboard.press("Tab");
     await page.keyboard.type("not it");
@@ -98,10 +95,13 @@ describe.skipIf(!hasBrowser)("accounts in the browser", () => {
     await signedOut(second).waitFor();
     await signedOut(page).waitFor();
     expect(new URL(page.url()).pathname).toBe("/rooms/plans");
+    // Whoever comes next does not see where one has been.
+    const rooms = await page.evaluate(() => localStorage.getItem("earshot.last-rooms"));
+    expect(rooms).toBeNull();
     await signIn(page, "Ben");
     await message(page).waitFor();
     await second.getByRole("heading", { name: "Ben" }).waitFor();
-    await page.context().close();
+    await browser.leave(page);
   });
 
   test("an account is made, by rules that are told before, and gets another name", async () => {
@@ -135,7 +135,7 @@ describe.skipIf(!hasBrowser)("accounts in the browser", () => {
     await dialog.getByLabel("Password", { exact: true }).fill("long enough");
     await dialog.getByRole("button", { name: "Erase everything" }).click();
     await signedOut(page).waitFor();
-    await page.context().close();
+    await browser.leave(page);
   });
 
   test("sessions elsewhere are seen and ended, and a new password ends the rest", async () => {
@@ -153,7 +153,7 @@ describe.skipIf(!hasBrowser)("accounts in the browser", () => {
     await page.getByRole("button", { name: "Change the password" }).click();
     await page.getByText("The password is changed").waitFor();
     await login(app, "Devi", "battery staple");
-    await page.context().close();
+    await browser.leave(page);
   });
 
   test("a session that ends meanwhile asks to sign in again and loses nothing", async () => {
@@ -176,7 +176,7 @@ describe.skipIf(!hasBrowser)("accounts in the browser", () => {
     await message(page).fill("the other half");
     await page.reload();
     expect(await message(page).inputValue()).toBe("the other half");
-    await page.context().close();
+    await browser.leave(page);
   });
 
   test.each([
@@ -228,8 +228,14 @@ describe.skipIf(!hasBrowser)("accounts in the browser", () => {
     await page.context().close();
   });
 
-  test("a key is made, shown once and revoked, by admins", async () => {
-    const page = await openAs("Asha", "/account/keys", { role: "admin" });
+  test("the account leads admins to keys, which are made, shown once and revoked", async () => {
+    const page = await openAs("Asha", "/account", { role: "admin" });
+    await hereIn(page).waitFor();
+    expect(await page.locator("b.number").textContent()).toBe(String(asha));
+    expect(await violationsOf(page)).toEqual([]);
+    await page.getByRole("link", { name: "Keys for programs" }).click();
+    await page.getByText("Make the key").waitFor();
+    expect(await violationsOf(page)).toEqual([]);
     await page.getByLabel("What it is for").fill("news feed");
     await page.getByLabel("Sound").uncheck();
     await page.keyboard.press("Tab");
@@ -242,11 +248,11 @@ describe.skipIf(!hasBrowser)("accounts in the browser", () => {
     await page.getByRole("button", { name: "Revoke news feed" }).click();
     await page.getByRole("button", { name: "Revoke it for good" }).click();
     await page.getByText("news feed opens nothing any more").waitFor();
-    await page.context().close();
+    await browser.leave(page);
 
     const other = await openAs("Ben", "/account/keys");
     await other.getByText("Only admins make and see them").waitFor();
-    await other.context().close();
+    await browser.leave(other);
   });
 
   test("the owner lets somebody into a private room and out again", async () => {
@@ -269,7 +275,7 @@ describe.skipIf(!hasBrowser)("accounts in the browser", () => {
     await owner.getByRole("button", { name: "Send out Esha" }).click();
     await owner.getByText("Esha cannot come in any more").waitFor();
     await guest.getByRole("link", { name: "All rooms" }).waitFor();
-    await owner.context().close();
+    await browser.leave(owner);
 
     // An open room has no such list, and rooms one was in come first.
     await guest.goto(`${app.url}/rooms/forum`);
@@ -279,28 +285,6 @@ describe.skipIf(!hasBrowser)("accounts in the browser", () => {
     await guest.goto(app.url);
     await guest.getByRole("listitem").filter({ hasText: "you were here" }).first().waitFor();
     expect(await guest.getByRole("listitem").first().textContent()).toStartWith("forum");
-    await guest.context().close();
-  });
-
-  test("signing in has nothing that keeps anybody out", async () => {
-    const page = await browser.open(`${app.url}/rooms/plans`);
-    await signedOut(page).waitFor();
-    expect(await violationsOf(page)).toEqual([]);
-    await page.context().close();
-  });
-
-  test("nor has the account", async () => {
-    const page = await openAs("Asha", "/account", { role: "admin" });
-    await hereIn(page).waitFor();
-    expect(await page.locator("b.number").textContent()).toBe(String(asha));
-    expect(await violationsOf(page)).toEqual([]);
-    await page.context().close();
-  });
-
-  test("nor have the keys", async () => {
-    const page = await openAs("Asha", "/account/keys", { role: "admin" });
-    await page.getByText("Make the key").waitFor();
-    expect(await violationsOf(page)).toEqual([]);
-    await page.context().close();
+    await browser.leave(guest);
   });
 });

@@ -53,7 +53,10 @@ describe.skipIf(!hasBrowser || !hasVosk)("a microphone in the browser", () => {
     await speaker.getByRole("article").getByText("typed while nobody was there").waitFor();
     await listener.getByText("The line is down").waitFor({ state: "detached" });
     // The recording says 1 0 0 0 1 9 0 2 1 0 0 1 8 0 3.
-    await listener.getByText(/three$/).waitFor();
+    await listener
+      .getByRole("article")
+      .getByText(/three$/)
+      .waitFor();
     await speaker.getByRole("button", { name: "Stop speaking" }).click();
     await speaker.getByRole("button", { name: "Speak", exact: true }).waitFor();
     const heard = await captionsOf(listener);

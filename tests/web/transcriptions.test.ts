@@ -92,6 +92,7 @@ describe.skipIf(!hasBrowser)("transcriptions in the browser", () => {
     await language.selectOption("");
     await found.click();
     await page.getByRole("heading", { level: 1 }).getByText("The first meeting").waitFor();
+    await browser.leave(page);
   });
 
   test("are edited with the keyboard alone, and what an edit replaced is shown", async () => {
@@ -127,6 +128,7 @@ describe.skipIf(!hasBrowser)("transcriptions in the browser", () => {
     expect(told[0]).toMatch(/^The title.*Before: Trains$/);
     expect(told[1]).toMatch(/^The words at 1:05.*Before: they talked$/);
     expect(await violationsOf(page)).toEqual([]);
+    await browser.leave(page);
   });
 
   test("lose nothing typed when somebody was quicker", async () => {
@@ -146,6 +148,7 @@ describe.skipIf(!hasBrowser)("transcriptions in the browser", () => {
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Edit: what I heard" }).waitFor();
     expect(await wordsOf(id)).toBe("what I heard");
+    await browser.leave(page);
   });
 
   test("are saved as files of every kind, as heard or cleaned", async () => {
@@ -169,6 +172,7 @@ describe.skipIf(!hasBrowser)("transcriptions in the browser", () => {
     expect((await saved("Subtitles for the web")).text).toStartWith("WEBVTT");
     const { text: everything } = await saved("Everything");
     expect(JSON.parse(everything)).toMatchObject({ title: "A talk", segments: [{}, {}] });
+    await browser.leave(page);
   });
 
   test("grow by themselves while they are spoken, and are deleted after one more question", async () => {
@@ -185,6 +189,7 @@ describe.skipIf(!hasBrowser)("transcriptions in the browser", () => {
     await press(page, "Delete it");
     await page.getByRole("heading", { name: "Transcriptions" }).waitFor();
     expect((await read(row.id)).status).toBe(404);
+    await browser.leave(page);
   });
 
   test("are made of files, one after the other, and what is no sound is said", async () => {
@@ -213,6 +218,7 @@ describe.skipIf(!hasBrowser)("transcriptions in the browser", () => {
       .getByText(/heard \d+ ms/)
       .first()
       .waitFor();
+    await browser.leave(page);
   });
 
   test("are made of files that are dropped, up to where one cancels it", async () => {
@@ -247,6 +253,7 @@ describe.skipIf(!hasBrowser)("transcriptions in the browser", () => {
       .waitFor();
     await files.getByRole("button", { name: "Put away long.wav" }).click();
     await files.waitFor({ state: "detached" });
+    await browser.leave(page);
   });
 
   test("are not made of files that are too large for a browser", async () => {
@@ -260,6 +267,7 @@ describe.skipIf(!hasBrowser)("transcriptions in the browser", () => {
       element.dispatchEvent(new Event("change"));
     });
     await page.getByText("It has 101 MB, and 100 MB is the most").first().waitFor();
+    await browser.leave(page);
   });
 
   test("have nothing that keeps anybody out, and mark names not by colours alone", async () => {
@@ -283,5 +291,6 @@ describe.skipIf(!hasBrowser)("transcriptions in the browser", () => {
     await page.goto(`${app.url}/transcriptions?q=talked`);
     await page.locator("mark").first().waitFor();
     expect(await violationsOf(page)).toEqual([]);
+    await browser.leave(page);
   });
 });

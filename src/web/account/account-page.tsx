@@ -5,7 +5,7 @@ import { BrowserSection } from "./browser-section.tsx";
 import { NameSection } from "./name-section.tsx";
 import { PasswordSection } from "./password-section.tsx";
 import { SessionsSection } from "./sessions-section.tsx";
-import { useTitle } from "./title.ts";
+import { useTitle } from "../parts/title.ts";
 
 /** Who one is here, and how this browser shows the app. */
 export function AccountPage() {
@@ -23,7 +23,7 @@ export function AccountPage() {
           <p class="muted">{ROLES[person.role]}</p>
         </div>
         {isGuest ? (
-          <a class="button plain" href="/sign-in">
+          <a class="button" href="/sign-in">
             Sign in
           </a>
         ) : (

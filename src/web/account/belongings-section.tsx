@@ -2,9 +2,9 @@ import { useSignal } from "@preact/signals";
 import { useApp } from "../context.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Icon } from "../parts/icon.tsx";
-import { Outcome, useDoing } from "./doing.tsx";
+import { Outcome, useDoing } from "../parts/doing.tsx";
 import { PasswordField } from "./password-field.tsx";
-import { saveFile } from "./save-file.ts";
+import { saveFile } from "../parts/save-file.ts";
 
 /** Everything that the server keeps of somebody: to have, or to be gone. */
 export function BelongingsSection({ name }: { name: string }) {

@@ -1,7 +1,7 @@
 import { useApp } from "../context.ts";
 import type { Theme } from "../preferences.ts";
 import { CaptionSize } from "../rooms/caption-size.tsx";
-import { LANGUAGES } from "../rooms/composer.tsx";
+import { LanguageChoice } from "../parts/language-choice.tsx";
 
 const THEMES: readonly [Theme, string][] = [
   ["system", "As the device"],
@@ -39,22 +39,14 @@ export function BrowserSection() {
           <p>Hello</p>
         </div>
       </div>
-      <label class="field">
-        <span>Language you speak</span>
-        <select
-          class="input"
-          value={language.value}
-          onChange={({ currentTarget }) => {
-            language.value = currentTarget.value;
-          }}
-        >
-          {LANGUAGES.map(([code, label]) => (
-            <option key={code} value={code} lang={code}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
+      <LanguageChoice
+        label="Language you speak"
+        isBare={false}
+        value={language.value}
+        onChange={(chosen) => {
+          language.value = chosen;
+        }}
+      />
     </section>
   );
 }

@@ -2,13 +2,13 @@ import type { Static } from "@sinclair/typebox";
 import { useSignal } from "@preact/signals";
 import type { keySchema, newKeySchema } from "../../features/accounts/model.ts";
 import { useApp } from "../context.ts";
-import { Dialog } from "../parts/dialog.tsx";
+import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { useLoaded } from "../parts/loaded.ts";
 import { momentOf } from "../parts/times.ts";
-import { type Doing, Outcome, useDoing } from "./doing.tsx";
 import { NewKey } from "./new-key.tsx";
-import { useTitle } from "./title.ts";
+import { useTitle } from "../parts/title.ts";
+import { Problem } from "../parts/problem.tsx";
 
 export type Key = Static<typeof keySchema>;
 export type MadeKey = Static<typeof newKeySchema>;
@@ -23,13 +23,13 @@ export function KeysPage() {
     [isAdmin],
   );
   const revoking = useSignal<Key | null>(null);
-  const doing = useDoing();
+  const revoked = useSignal("");
 
-  const revoke = async ({ id, name }: Key): Promise<string> => {
-    await api.send("DELETE", `/v1/keys/${id}`);
-    revoking.value = null;
+  const revoke = async (key: Key | null): Promise<void> => {
+    if (key === null) return;
+    await api.send("DELETE", `/v1/keys/${key.id}`);
     keys.reload();
-    return `${name} opens nothing any more.`;
+    revoked.value = `${key.name} opens nothing any more.`;
   };
 
   if (!isAdmin) {
@@ -59,23 +59,25 @@ export function KeysPage() {
       <NewKey onMade={keys.reload} />
       <section class="card stack" aria-labelledby="keys-heading">
         <h2 id="keys-heading">Keys</h2>
-        {keys.error.value !== null && (
-          <p class="notice bad" role="alert">
-            {keys.error.value}
-          </p>
-        )}
+        <Problem text={keys.error.value} />
         <KeyList keys={keys.value.value} onRevoke={(key) => (revoking.value = key)} />
-        {revoking.value === null && <Outcome of={doing} />}
+        <p class={revoked.value === "" ? "spoken" : "notice good"} role="status">
+          {revoked.value}
+        </p>
       </section>
       {revoking.value !== null && (
-        <RevokeDialog
-          of={revoking.value}
-          doing={doing}
-          onRevoke={revoke}
+        <ConfirmDialog
+          title="Revoke the key"
+          action="Revoke it for good"
+          keep="Keep it"
+          onConfirm={() => revoke(revoking.value)}
           onClose={() => {
             revoking.value = null;
           }}
-        />
+        >
+          Programs that use <b dir="auto">{revoking.value.name}</b> are refused from the next
+          request on. It cannot be made valid again.
+        </ConfirmDialog>
       )}
     </div>
   );
@@ -107,33 +109,6 @@ function KeyList({ keys, onRevoke }: { keys: readonly Key[] | null; onRevoke(key
         </li>
       ))}
     </ul>
-  );
-}
-
-interface RevokeDialogProps {
-  of: Key;
-  doing: Doing;
-  onRevoke(key: Key): Promise<string>;
-  onClose(): void;
-}
-
-function RevokeDialog({ of: key, doing, onRevoke, onClose }: RevokeDialogProps) {
-  return (
-    <Dialog title="Revoke the key" onClose={onClose}>
-      <p>
-        Programs that use <b dir="auto">{key.name}</b> are refused from the next request on. It
-        cannot be made valid again.
-      </p>
-      <Outcome of={doing} />
-      <button
-        type="button"
-        class="button danger"
-        onClick={() => doing.run(() => onRevoke(key))}
-        aria-busy={doing.isBusy.value}
-      >
-        Revoke it for good
-      </button>
-    </Dialog>
   );
 }
 

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { Outcome, useDoing } from "./doing.tsx";
+import { Outcome, useDoing } from "../parts/doing.tsx";
 import type { MadeKey } from "./keys-page.tsx";
 
 const SCOPES: readonly ["posts" | "audio", string][] = [

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useApp } from "../context.ts";
-import { Outcome, useDoing } from "./doing.tsx";
+import { Outcome, useDoing } from "../parts/doing.tsx";
 import { PASSWORD_CHARACTERS_MIN, PASSWORD_HINT, PasswordField } from "./password-field.tsx";
 
 /** A new password in the place of the old one. */

@@ -4,7 +4,8 @@ import { useApp } from "../context.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { momentOf } from "../parts/times.ts";
 import { deviceOf } from "./device.ts";
-import { Outcome, useDoing } from "./doing.tsx";
+import { Outcome, useDoing } from "../parts/doing.tsx";
+import { Problem } from "../parts/problem.tsx";
 
 type AuthSession = Static<typeof sessionSchema>;
 
@@ -32,11 +33,7 @@ export function SessionsSection() {
   return (
     <section class="card stack" aria-labelledby="sessions-heading">
       <h2 id="sessions-heading">Where you are signed in</h2>
-      {error.value !== null && (
-        <p class="notice bad" role="alert">
-          {error.value}
-        </p>
-      )}
+      <Problem text={error.value} />
       <ul class="things" aria-busy={value.value === null}>
         {value.value === null && error.value === null && <li class="muted">Looking…</li>}
         {value.value?.map((one) => (

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { Outcome, useDoing } from "./doing.tsx";
+import { Outcome, useDoing } from "../parts/doing.tsx";
 import {
   NAME_HINT,
   PASSWORD_CHARACTERS_MIN,

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { Icon } from "../parts/icon.tsx";
 import { SignInForm } from "./sign-in-form.tsx";
-import { useTitle } from "./title.ts";
+import { useTitle } from "../parts/title.ts";
 
 /** Where one signs in, or makes an account; whatever the address names is shown afterwards. */
 export function SignInPage() {

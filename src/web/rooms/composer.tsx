@@ -2,6 +2,8 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { Icon } from "../parts/icon.tsx";
+import { LanguageChoice } from "../parts/language-choice.tsx";
+import { NameHint } from "./name-hint.tsx";
 import type { RoomState } from "./room-state.ts";
 
 interface ComposerProps {
@@ -42,6 +44,7 @@ export function Composer({ name, room }: ComposerProps) {
       }}
     >
       <Unsent room={room} />
+      <NameHint />
       <Voice name={name} />
       <div class="composer-row">
         <label class="spoken" for="words">
@@ -91,22 +94,22 @@ function Unsent({ room }: { room: RoomState }) {
     <>
       {room.unsent.value.map((unsent) => (
         <div class="notice bad" role="alert" key={unsent.clientId}>
-          <span>
+          <span class="long">
             Not sent ({unsent.reason}): {unsent.text}
           </span>
-          <button type="button" class="button compact" onClick={() => room.sayAgain(unsent)}>
-            Send again
-          </button>
+          <span class="row">
+            <button type="button" class="button compact" onClick={() => room.sayAgain(unsent)}>
+              Send again
+            </button>
+            <button type="button" class="button compact" onClick={() => room.forget(unsent)}>
+              Leave it
+            </button>
+          </span>
         </div>
       ))}
     </>
   );
 }
-
-export const LANGUAGES = [
-  ["en", "English"],
-  ["hi", "हिन्दी"],
-] as const;
 
 /** The microphone: a large button, a meter, mute, and the language that is spoken. */
 function Voice({ name }: { name: string }) {
@@ -141,22 +144,13 @@ function Voice({ name }: { name: string }) {
       )}
       {!isOff && <Meter level={level.value} isMuted={state.value === "muted"} />}
       {isOff && (
-        <label class="language">
-          <span class="spoken">Language you speak</span>
-          <select
-            class="input"
-            value={preferences.language.value}
-            onChange={({ currentTarget }) => {
-              preferences.language.value = currentTarget.value;
-            }}
-          >
-            {LANGUAGES.map(([code, label]) => (
-              <option key={code} value={code} lang={code}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
+        <LanguageChoice
+          label="Language you speak"
+          value={preferences.language.value}
+          onChange={(language) => {
+            preferences.language.value = language;
+          }}
+        />
       )}
       {problem.value !== null && (
         <p class="problem" role="alert">

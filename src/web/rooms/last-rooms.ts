@@ -1,5 +1,6 @@
 import { type ReadonlySignal, effect } from "@preact/signals";
 import type { Place } from "../router.ts";
+import type { Person } from "../signed-in.ts";
 import { type KeptStorage, readJson } from "../storage.ts";
 
 const KEY = "earshot.last-rooms";
@@ -12,8 +13,20 @@ export function loadLastRooms(storage: KeptStorage): string[] {
   return Array.isArray(kept) ? kept.filter((room) => typeof room === "string") : [];
 }
 
-/** Remembers every room that is opened from now on. */
-export function followRooms(place: ReadonlySignal<Place>, storage: KeptStorage): void {
+/** Remembers every room that is opened from now on, until an account signs out. */
+export function followRooms(
+  place: ReadonlySignal<Place>,
+  person: ReadonlySignal<Person | null>,
+  storage: KeptStorage,
+): void {
+  let before = person.peek();
+  effect(() => {
+    const { value: now } = person;
+    // Whoever sits here next has not been in those rooms.
+    if (before !== null && before.role !== "guest" && before.id !== now?.id)
+      storage.removeItem(KEY);
+    before = now;
+  });
   effect(() => {
     const [view, room] = place.value.path;
     if (view !== "rooms" || room === undefined) return;

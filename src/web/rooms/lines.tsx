@@ -1,10 +1,11 @@
 import { memo } from "preact/compat";
-import { useRef } from "preact/hooks";
 import { Icon } from "../parts/icon.tsx";
 import { Linked } from "../parts/linked.tsx";
 import { Avatar, Name, shownName } from "../parts/person.tsx";
 import { dayOf, timeOf } from "../parts/times.ts";
-import type { Interim, Said } from "./room-state.ts";
+import type { Interim } from "./present.ts";
+import { type Said, startOf } from "./said.ts";
+import { GrowingWords } from "./growing-words.tsx";
 
 /** What may be done with a message. */
 export interface SaidActions {
@@ -25,6 +26,9 @@ interface SaidLineProps {
 export const SaidLine = memo(({ said, isFirst, isNewDay, actions }: SaidLineProps) => {
   const { user, kind, text, at, change, id } = said;
   const isSending = id === null;
+  const isFixed = isSending || change === "remove";
+  const mayEdit = !isFixed && actions.mayEdit(said);
+  const mayRemove = !isFixed && actions.mayRemove(said);
   return (
     <>
       {isNewDay && (
@@ -34,6 +38,8 @@ export const SaidLine = memo(({ said, isFirst, isNewDay, actions }: SaidLineProp
       )}
       <article
         class={`said ${kind} ${isFirst ? "first" : ""} ${isSending ? "sending" : ""}`}
+        // On touch screens what can be done with it is shown when it is tapped.
+        tabIndex={mayEdit || mayRemove ? -1 : undefined}
         aria-label={`${shownName(user)}, ${timeOf(at)}`}
       >
         {isFirst && <Avatar user={user} />}
@@ -54,28 +60,10 @@ export const SaidLine = memo(({ said, isFirst, isNewDay, actions }: SaidLineProp
           {change === "edit" && <span class="muted small"> (edited)</span>}
           {isSending && <span class="muted small"> · sending</span>}
         </p>
-        {!isSending && change !== "remove" && (
+        {(mayEdit || mayRemove) && (
           <div class="said-actions">
-            {actions.mayEdit(said) && (
-              <button
-                type="button"
-                class="button plain icon compact"
-                aria-label={`Edit: ${startOf(text)}`}
-                onClick={() => actions.edit(said)}
-              >
-                <Icon name="edit" />
-              </button>
-            )}
-            {actions.mayRemove(said) && (
-              <button
-                type="button"
-                class="button plain icon compact"
-                aria-label={`Remove: ${startOf(text)}`}
-                onClick={() => actions.remove(said)}
-              >
-                <Icon name="remove" />
-              </button>
-            )}
+            {mayEdit && <Action icon="edit" verb="Edit" of={said} onDo={actions.edit} />}
+            {mayRemove && <Action icon="remove" verb="Remove" of={said} onDo={actions.remove} />}
           </div>
         )}
       </article>
@@ -83,29 +71,48 @@ export const SaidLine = memo(({ said, isFirst, isNewDay, actions }: SaidLineProp
   );
 });
 
-/** Words that are still changing; it never gets lower, so that nothing below it jumps. */
-export function InterimLine({ interim: { user, text, stable } }: { interim: Interim }) {
-  const element = useRef<HTMLParagraphElement>(null);
-  const height = useRef(0);
-  height.current = Math.max(height.current, element.current?.offsetHeight ?? 0);
+interface ActionProps {
+  icon: "edit" | "remove";
+  verb: string;
+  of: Said;
+  onDo(said: Said): void;
+}
+
+function Action({ icon, verb, of: said, onDo }: ActionProps) {
   return (
-    <div class="said caption first interim">
-      <Avatar user={user} />
-      <header>
-        <Name user={user} />
-        <span class="badge live">
-          <Icon name="microphone" />
-          speaking
-        </span>
-      </header>
-      <p class="words" dir="auto" ref={element} style={{ minHeight: `${height.current}px` }}>
-        {text.slice(0, stable)}
-        <span class="unsure">{text.slice(stable)}</span>
-      </p>
-    </div>
+    <button
+      type="button"
+      class="button plain icon compact"
+      aria-label={`${verb}: ${startOf(said.text)}`}
+      title={verb}
+      onClick={() => onDo(said)}
+    >
+      <Icon name={icon} />
+    </button>
   );
 }
 
-function startOf(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+interface InterimLineProps {
+  interim: Interim;
+  isFirst: boolean;
+}
+
+/** Words that are being spoken. */
+export function InterimLine({ interim, isFirst }: InterimLineProps) {
+  const { user } = interim;
+  return (
+    <div class={`said caption interim ${isFirst ? "first" : ""}`}>
+      {isFirst && <Avatar user={user} />}
+      {isFirst && (
+        <header>
+          <Name user={user} />
+          <span class="badge live">
+            <Icon name="microphone" />
+            speaking
+          </span>
+        </header>
+      )}
+      <GrowingWords interim={interim} />
+    </div>
+  );
 }

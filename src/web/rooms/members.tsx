@@ -1,7 +1,8 @@
 import { useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { Avatar, Name } from "../parts/person.tsx";
-import type { RoomState, User } from "./room-state.ts";
+import type { RoomState } from "./room-state.ts";
+import type { User } from "./said.ts";
 
 /** Faces of who is here; more are counted. */
 const FACES_MAX = 4;

@@ -1,13 +1,14 @@
 import type { Static } from "@sinclair/typebox";
 import { useSignal } from "@preact/signals";
 import type { roomSchema } from "../../features/chat/model.ts";
-import { Outcome, useDoing } from "../account/doing.tsx";
+import { Outcome, useDoing } from "../parts/doing.tsx";
 import type { Api } from "../api.ts";
 import { useApp } from "../context.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { shownName } from "../parts/person.tsx";
 import { MemberList } from "./members.tsx";
-import type { RoomState, User } from "./room-state.ts";
+import type { RoomState } from "./room-state.ts";
+import type { User } from "./said.ts";
 
 type Room = Static<typeof roomSchema>;
 

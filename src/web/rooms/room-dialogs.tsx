@@ -1,10 +1,17 @@
 import { useSignal } from "@preact/signals";
+import { below } from "../base.ts";
 import { reasonOf } from "../api.ts";
+import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { Dialog } from "../parts/dialog.tsx";
+import { Icon, type IconName } from "../parts/icon.tsx";
+import { CaptionSize } from "./caption-size.tsx";
+import { startOf } from "./said.ts";
 import { Summary } from "../parts/summary.tsx";
 import { roomAddress } from "../router.ts";
 import { RoomAccess } from "./room-access.tsx";
-import type { RoomState, Said } from "./room-state.ts";
+import type { RoomState } from "./room-state.ts";
+import type { Said } from "./said.ts";
+import { Problem } from "../parts/problem.tsx";
 
 interface RoomDialogProps {
   name: string;
@@ -22,7 +29,7 @@ export function MembersDialog(props: RoomDialogProps & { room: RoomState; me: nu
 
 export function ShareDialog({ name, onClose }: RoomDialogProps) {
   const isCopied = useSignal(false);
-  const address = new URL(roomAddress(name), location.origin).href;
+  const address = new URL(below(roomAddress(name)), location.origin).href;
   const copy = async (): Promise<void> => {
     await navigator.clipboard.writeText(address);
     isCopied.value = true;
@@ -67,6 +74,57 @@ export function SummaryDialog({ name, onClose }: RoomDialogProps) {
   );
 }
 
+/** Something that can be done in a room. */
+export interface Tool {
+  icon: IconName;
+  label: string;
+  onClick(): unknown;
+}
+
+/** On a phone, where there is no place for the tools: the same ones, with their names. */
+export function MoreDialog({ tools, onClose }: { tools: readonly Tool[]; onClose(): void }) {
+  return (
+    <Dialog title="This room" onClose={onClose}>
+      <div class="row apart">
+        Size of the words
+        <CaptionSize />
+      </div>
+      <div class="stack tight">
+        {tools.map(({ icon, label, onClick }) => (
+          <button
+            key={label}
+            type="button"
+            class="button wide"
+            onClick={() => {
+              onClose();
+              onClick();
+            }}
+          >
+            <Icon name={icon} />
+            {label}
+          </button>
+        ))}
+      </div>
+    </Dialog>
+  );
+}
+
+export function RemoveDialog({ room, said: { id, text }, onClose }: EditDialogProps) {
+  return (
+    <ConfirmDialog
+      title="Remove this message?"
+      action="Remove it"
+      keep="Keep it"
+      onConfirm={async () => {
+        if (id !== null) await room.remove(id);
+      }}
+      onClose={onClose}
+    >
+      Nobody can read <q dir="auto">{startOf(text)}</q> any more, and nothing brings it back.
+    </ConfirmDialog>
+  );
+}
+
 interface EditDialogProps {
   room: RoomState;
   said: Said;
@@ -107,11 +165,7 @@ export function EditDialog({ room, said, onClose }: EditDialogProps) {
             }}
           />
         </label>
-        {problem.value !== null && (
-          <p class="notice bad" role="alert">
-            {problem.value}
-          </p>
-        )}
+        <Problem text={problem.value} />
         <button type="submit" class="button main" disabled={text.value.trim() === ""}>
           Save
         </button>

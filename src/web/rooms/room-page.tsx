@@ -2,16 +2,26 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { Icon } from "../parts/icon.tsx";
+import { useTitle } from "../parts/title.ts";
 import { CaptionSize } from "./caption-size.tsx";
 import { Composer } from "./composer.tsx";
 import type { SaidActions } from "./lines.tsx";
 import { Faces, TypingLine } from "./members.tsx";
-import { EditDialog, MembersDialog, ShareDialog, SummaryDialog } from "./room-dialogs.tsx";
-import { type RoomState, type Said, enterRoom } from "./room-state.ts";
+import {
+  EditDialog,
+  MembersDialog,
+  MoreDialog,
+  RemoveDialog,
+  ShareDialog,
+  SummaryDialog,
+  type Tool,
+} from "./room-dialogs.tsx";
+import { type RoomState, enterRoom } from "./room-state.ts";
+import type { Said } from "./said.ts";
 import { Stream } from "./stream.tsx";
 import { Wall } from "./wall.tsx";
 
-type Open = "members" | "share" | "summary" | null;
+type Open = "members" | "share" | "summary" | "more" | null;
 
 /** One room: what is said in it, who is in it, and where one says something. */
 export function RoomPage({ name }: { name: string }) {
@@ -19,11 +29,9 @@ export function RoomPage({ name }: { name: string }) {
   const { router, session, speaking } = app;
   const client = app.chat();
   const room = useMemo(() => enterRoom(client, name, () => meOf(app)), [client, name]);
+  useTitle(name);
   useEffect(() => {
-    const title = document.title;
-    document.title = `${name} · Earshot`;
     return () => {
-      document.title = title;
       // The microphone belongs to the room that is looked at.
       void speaking.stop();
       room.leave();
@@ -32,6 +40,7 @@ export function RoomPage({ name }: { name: string }) {
 
   const open = useSignal<Open>(null);
   const editing = useSignal<Said | null>(null);
+  const removing = useSignal<Said | null>(null);
   const actions = useMemo<SaidActions>(
     () => ({
       mayEdit: ({ user, kind }) => user.id === meOf(app).id && kind === "text",
@@ -39,12 +48,18 @@ export function RoomPage({ name }: { name: string }) {
       edit: (said) => {
         editing.value = said;
       },
-      remove: ({ id }) => {
-        if (id !== null && confirm("Remove this message for everybody?")) void room.remove(id);
+      remove: (said) => {
+        removing.value = said;
       },
     }),
     [room],
   );
+
+  const tools: readonly Tool[] = [
+    { icon: "wall", label: "Large captions", onClick: () => router.go("?view=wall") },
+    { icon: "summary", label: "Sum up", onClick: () => (open.value = "summary") },
+    { icon: "share", label: "Share", onClick: () => (open.value = "share") },
+  ];
 
   if (router.place.value.query.get("view") === "wall") return <Wall name={name} room={room} />;
   if (room.outside.value !== null) {
@@ -71,15 +86,20 @@ export function RoomPage({ name }: { name: string }) {
         />
         <div class="room-tools">
           <CaptionSize />
-          <Tool icon="wall" label="Large captions" onClick={() => router.go("?view=wall")} />
-          <Tool icon="summary" label="Sum up" onClick={() => (open.value = "summary")} />
-          <Tool icon="share" label="Share" onClick={() => (open.value = "share")} />
+          {tools.map((tool) => (
+            <IconTool key={tool.label} {...tool} />
+          ))}
+          <IconTool icon="more" label="More" onClick={() => (open.value = "more")} />
         </div>
       </header>
       <Stream room={room} actions={actions} />
       <TypingLine room={room} />
       <Composer name={name} room={room} />
       <Dialogs name={name} room={room} open={open.value} onClose={() => (open.value = null)} />
+      {open.value === "more" && <MoreDialog tools={tools} onClose={() => (open.value = null)} />}
+      {removing.value !== null && (
+        <RemoveDialog room={room} said={removing.value} onClose={() => (removing.value = null)} />
+      )}
       {editing.value !== null && (
         <EditDialog room={room} said={editing.value} onClose={() => (editing.value = null)} />
       )}
@@ -92,16 +112,16 @@ function meOf({ session, chat }: Pick<ReturnType<typeof useApp>, "session" | "ch
   return chat().user() ?? { id: person?.id ?? 0, name: person?.name ?? "" };
 }
 
-function Tool(props: { icon: "wall" | "share" | "summary"; label: string; onClick(): unknown }) {
+function IconTool({ icon, label, onClick }: Tool) {
   return (
     <button
       type="button"
-      class="button plain icon"
-      aria-label={props.label}
-      title={props.label}
-      onClick={() => void props.onClick()}
+      class={`button plain icon ${icon === "more" ? "more" : ""}`}
+      aria-label={label}
+      title={label}
+      onClick={() => void onClick()}
     >
-      <Icon name={props.icon} />
+      <Icon name={icon} />
     </button>
   );
 }

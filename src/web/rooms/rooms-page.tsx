@@ -9,6 +9,7 @@ import { useLoaded } from "../parts/loaded.ts";
 import { momentOf } from "../parts/times.ts";
 import { roomAddress } from "../router.ts";
 import { loadLastRooms } from "./last-rooms.ts";
+import { Problem } from "../parts/problem.tsx";
 
 type Room = Static<typeof roomSchema>;
 
@@ -29,11 +30,7 @@ export function RoomsPage() {
         </p>
       </div>
       <EnterForm />
-      {rooms.error.value !== null && (
-        <p class="notice bad" role="alert">
-          {rooms.error.value}
-        </p>
-      )}
+      <Problem text={rooms.error.value} />
       {rooms.value.value === null && rooms.error.value === null && (
         <p class="muted" role="status">
           Looking for rooms…
@@ -96,11 +93,7 @@ function EnterForm() {
         />
         Make it a new private room, for those whom I let in
       </label>
-      {problem.value !== null && (
-        <p class="notice bad" role="alert">
-          {problem.value}
-        </p>
-      )}
+      <Problem text={problem.value} />
     </form>
   );
 }
@@ -148,7 +141,9 @@ function RoomList({ rooms }: { rooms: readonly Room[] }) {
         {shown.map(({ room, head, private: isPrivate, created_at: createdAt }) => (
           <li key={room}>
             <a class="card room-card" href={roomAddress(room)}>
-              <b dir="auto">{room}</b>
+              <b dir="auto" class="clamped" title={room}>
+                {room}
+              </b>
               {isPrivate && <Icon name="lock" />}
               <span class="muted small">
                 {head === 1 ? "1 message" : `${head} messages`} ·{" "}

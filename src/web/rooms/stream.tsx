@@ -6,7 +6,9 @@ import { Icon } from "../parts/icon.tsx";
 import { shownName } from "../parts/person.tsx";
 import { isSameDay } from "../parts/times.ts";
 import { InterimLine, SaidLine, type SaidActions } from "./lines.tsx";
-import type { Block, RoomState, Said } from "./room-state.ts";
+import type { Block } from "./history.ts";
+import type { RoomState } from "./room-state.ts";
+import { type Said, isTogether } from "./said.ts";
 
 interface StreamProps {
   room: RoomState;
@@ -17,8 +19,8 @@ interface StreamProps {
 const END_PX = 48;
 /** Older messages are fetched when the reader comes so near to the oldest. */
 const EARLY_PX = 600;
-/** Neighbours of one person within so long have one heading. */
-const TOGETHER_MS = 300_000;
+/** So many of the newest are told to those who listen; a flood is not read out. */
+const TOLD_MAX = 5;
 
 /** Everything said in a room, the newest at the end, and what is being said now. */
 export function Stream({ room, actions }: StreamProps) {
@@ -75,9 +77,10 @@ export function Stream({ room, actions }: StreamProps) {
   };
 
   useSignalEffect(() => {
-    if (room.latest.value === null) return;
+    const { length } = room.fresh.value;
+    if (length === 0) return;
     if (isFollowing.peek()) room.markRead();
-    else below.value = below.peek() + 1;
+    else below.value = below.peek() + length;
   });
   // What one says oneself is always shown.
   useSignalEffect(() => {
@@ -114,20 +117,7 @@ export function Stream({ room, actions }: StreamProps) {
               actions={actions}
             />
           ))}
-          {room.sending.value.map((said) => (
-            <SaidLine
-              key={said.key}
-              said={said}
-              isFirst={false}
-              isNewDay={false}
-              actions={actions}
-            />
-          ))}
-          <div aria-hidden="true">
-            {room.interim.value.map((interim) => (
-              <InterimLine key={interim.segmentId} interim={interim} />
-            ))}
-          </div>
+          <Coming room={room} actions={actions} />
         </div>
       </div>
       {!isFollowing.value && (
@@ -144,8 +134,41 @@ export function Stream({ room, actions }: StreamProps) {
           {below.value === 0 ? "To the newest" : `${below.value} new below`}
         </button>
       )}
-      <Announcer latest={room.latest} />
+      <Announcer fresh={room.fresh} />
     </div>
+  );
+}
+
+/** What is on its way: headed as it will be when it is there, so that nothing jumps then. */
+function Coming({ room, actions }: StreamProps) {
+  let previous: Pick<Said, "user" | "at"> | null =
+    room.blocks.value.at(-1)?.said.value.at(-1) ?? null;
+  const isFirst = (next: Pick<Said, "user" | "at">): boolean => {
+    const isBeginning = !isTogether(previous, next);
+    previous = next;
+    return isBeginning;
+  };
+  return (
+    <>
+      {room.sending.value.map((said) => (
+        <SaidLine
+          key={said.key}
+          said={said}
+          isFirst={isFirst(said)}
+          isNewDay={false}
+          actions={actions}
+        />
+      ))}
+      <div aria-hidden="true">
+        {room.interim.value.map((interim) => (
+          <InterimLine
+            key={interim.segmentId}
+            interim={interim}
+            isFirst={isFirst({ user: interim.user, at: Date.now() })}
+          />
+        ))}
+      </div>
+    </>
   );
 }
 
@@ -187,21 +210,16 @@ const BlockLines = memo(({ block, before, readBefore, actions }: BlockLinesProps
   );
 });
 
-function isTogether(previous: Said | null, said: Said): boolean {
-  return previous?.user.id === said.user.id && said.at - previous.at < TOGETHER_MS;
-}
-
 function isFirstUnread(previous: Said | null, said: Said, readBefore: number | null): boolean {
   if (readBefore === null || readBefore === 0 || previous === null) return false;
   return previous.offset <= readBefore && said.offset > readBefore;
 }
 
 /** Tells new messages to those who listen to the page, when nothing else is being read to them. */
-function Announcer({ latest }: { latest: ReadonlySignal<Said | null> }) {
+function Announcer({ fresh }: { fresh: ReadonlySignal<readonly Said[]> }) {
   const told = useSignal<readonly Said[]>([]);
   useSignalEffect(() => {
-    const { value } = latest;
-    if (value !== null) told.value = [...told.peek().slice(-4), value];
+    told.value = [...told.peek(), ...fresh.value].slice(-TOLD_MAX);
   });
   return (
     <div class="spoken" role="log" aria-live="polite" aria-label="New messages">

@@ -5,7 +5,9 @@ import { Icon } from "../parts/icon.tsx";
 import { Name } from "../parts/person.tsx";
 import { roomAddress } from "../router.ts";
 import { CaptionSize } from "./caption-size.tsx";
-import type { RoomState, Said } from "./room-state.ts";
+import { GrowingWords } from "./growing-words.tsx";
+import type { RoomState } from "./room-state.ts";
+import type { Said } from "./said.ts";
 
 /** So many of the newest lines stand on the wall; older ones have left it at the top. */
 const LINES_MAX = 30;
@@ -15,6 +17,7 @@ export function Wall({ name, room }: { name: string; room: RoomState }) {
   const { router } = useApp();
   const element = useRef<HTMLDivElement>(null);
   const lines = useComputed(() => newest(room));
+  const last = useComputed(() => lines.value.at(-1) ?? null);
   const leave = (): void => router.go(roomAddress(name), "replace");
 
   useEffect(() => {
@@ -61,11 +64,10 @@ export function Wall({ name, room }: { name: string; room: RoomState }) {
         ))}
         <div aria-hidden="true">
           {room.interim.value.map(({ segmentId, user, text, stable }) => (
-            <p key={segmentId} dir="auto">
-              <Name user={user} />
-              {text.slice(0, stable)}
-              <span class="unsure">{text.slice(stable)}</span>
-            </p>
+            <div key={segmentId}>
+              {last.value?.user.id !== user.id && <Name user={user} />}
+              <GrowingWords interim={{ text, stable }} />
+            </div>
           ))}
         </div>
       </div>

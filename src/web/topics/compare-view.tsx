@@ -5,15 +5,16 @@ import { Filters } from "./filters.tsx";
 import { COMPARED_MAX } from "./publications.tsx";
 import { liftText } from "./topic-lists.tsx";
 import { type TopicPage, topicsPath } from "./topic-pages.ts";
+import { counted } from "../parts/numbers.ts";
 import {
   KINDS,
   type Publication,
   type Topic,
-  counted,
   daysOf,
   publicationAddress,
   readWishes,
 } from "./wishes.ts";
+import { Problem } from "../parts/problem.tsx";
 
 const ROWS = 25;
 const SPECIAL = 8;
@@ -66,11 +67,7 @@ export function CompareView({ publications }: { publications: readonly Publicati
         <a href={`/topics?${again}`}>Choose other publications</a>
       </p>
       <Filters wishes={wishes} isList={false} />
-      {error.value !== null && (
-        <p class="notice bad" role="alert">
-          {error.value}
-        </p>
-      )}
+      <Problem text={error.value} />
       {compared === null && error.value === null && <p class="muted">Loading the topics…</p>}
       {compared !== null && (
         <div class="stack" aria-busy={isLoading.value}>

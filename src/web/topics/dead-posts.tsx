@@ -2,11 +2,12 @@ import { useSignal } from "@preact/signals";
 import type { Static } from "elysia";
 import { useEffect, useRef } from "preact/hooks";
 import type { deadSchema } from "../../features/topics/model.ts";
-import { reasonOf } from "../api.ts";
+import { type Api, ApiError, reasonOf } from "../api.ts";
+import { useApp } from "../context.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { momentOf } from "../parts/times.ts";
-import { type KeyedFetch, problemOf } from "./keyed.ts";
-import { counted } from "./wishes.ts";
+import { counted } from "../parts/numbers.ts";
+import { Problem } from "../parts/problem.tsx";
 
 type Dead = Static<typeof deadSchema>;
 interface DeadPage {
@@ -20,9 +21,10 @@ const PACE_MS = 100;
 const NOT_FOUND = 404;
 
 /** Posts that could not be read, why, and the way back for them; nothing when there are none. */
-export function DeadPosts({ ask, dead }: { ask: KeyedFetch; dead: number }) {
+export function DeadPosts({ dead }: { dead: number }) {
+  const { api } = useApp();
   const page = useLoaded(
-    () => (dead === 0 ? Promise.resolve({ dead: [], next: null }) : readPage(ask, 0)),
+    () => (dead === 0 ? Promise.resolve({ dead: [], next: null }) : readPage(api, 0)),
     [dead],
   );
   const told = useSignal("");
@@ -46,7 +48,7 @@ export function DeadPosts({ ask, dead }: { ask: KeyedFetch; dead: number }) {
   };
   const retryOne = (id: number) =>
     attempt(async () => {
-      await retry(ask, id);
+      await retry(api, id);
       return "It is sent back to the queue.";
     });
   const retryAll = () =>
@@ -54,10 +56,10 @@ export function DeadPosts({ ask, dead }: { ask: KeyedFetch; dead: number }) {
       let sent = 0;
       // By id, so that one which fails again is not met again.
       for (let after: number | null = 0; after !== null && !isGone.current;) {
-        const { dead: some, next }: DeadPage = await readPage(ask, after);
+        const { dead: some, next }: DeadPage = await readPage(api, after);
         for (const { id } of some) {
           if (isGone.current) break;
-          await retry(ask, id);
+          await retry(api, id);
           sent++;
           told.value = `${counted(sent, "post")} sent back…`;
           await new Promise((resolve) => setTimeout(resolve, PACE_MS));
@@ -86,11 +88,7 @@ export function DeadPosts({ ask, dead }: { ask: KeyedFetch; dead: number }) {
         )}
       </div>
       <p role="status">{told.value}</p>
-      {page.error.value !== null && (
-        <p class="notice bad" role="alert">
-          {page.error.value}
-        </p>
-      )}
+      <Problem text={page.error.value} />
       <ul class="dead">
         {list.map((each) => (
           <li key={each.id} class="card">
@@ -119,14 +117,15 @@ export function DeadPosts({ ask, dead }: { ask: KeyedFetch; dead: number }) {
   );
 }
 
-async function readPage(ask: KeyedFetch, after: number): Promise<DeadPage> {
-  const answer = await ask(`/v1/queue/dead?after=${after}&limit=${PAGE}`);
-  if (!answer.ok) throw await problemOf(answer);
-  return (await answer.json()) as DeadPage;
+function readPage(api: Api, after: number): Promise<DeadPage> {
+  return api.get<DeadPage>("/v1/queue/dead", { after, limit: PAGE });
 }
 
 /** Sends a post back; one that somebody else has sent back is fine as well. */
-async function retry(ask: KeyedFetch, id: number): Promise<void> {
-  const answer = await ask(`/v1/queue/dead/${id}/retry`, { method: "POST" });
-  if (!answer.ok && answer.status !== NOT_FOUND) throw await problemOf(answer);
+async function retry(api: Api, id: number): Promise<void> {
+  try {
+    await api.send("POST", `/v1/queue/dead/${id}/retry`);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === NOT_FOUND)) throw error;
+  }
 }

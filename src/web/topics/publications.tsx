@@ -1,9 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { useApp } from "../context.ts";
 import { type Loaded, useLoaded } from "../parts/loaded.ts";
+import { Problem } from "../parts/problem.tsx";
 import { liftText } from "./topic-lists.tsx";
 import { type TopicPage, topicsPath } from "./topic-pages.ts";
-import { type Publication, changed, counted, publicationAddress } from "./wishes.ts";
+import { counted } from "../parts/numbers.ts";
+import { type Publication, changed, publicationAddress } from "./wishes.ts";
 
 /** So many cards are shown at once; each asks for its topics. */
 const CARDS = 24;
@@ -19,11 +21,7 @@ export function Publications({ publications }: { publications: Loaded<Publicatio
   const chosen = place.query.getAll("with");
   const { value: all } = publications.value;
   if (publications.error.value !== null) {
-    return (
-      <p class="notice bad" role="alert">
-        {publications.error.value}
-      </p>
-    );
+    return <Problem text={publications.error.value} />;
   }
   if (all === null) return <p class="muted publications-room">Loading the publications…</p>;
   if (all.length === 0) return <NoPublications />;
@@ -115,8 +113,8 @@ function PublicationCard({ publication, isChosen, isFull, onChoose }: Publicatio
   return (
     <article class="card publication-card">
       <h2>
-        <a href={publicationAddress(name)} dir="auto">
-          {name}
+        <a href={publicationAddress(name)} dir="auto" title={name}>
+          <span class="clamped">{name}</span>
         </a>
       </h2>
       <p class="muted small">

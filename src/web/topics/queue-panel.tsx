@@ -1,6 +1,6 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { DeadPosts } from "./dead-posts.tsx";
-import type { KeyedFetch } from "./keyed.ts";
+import { useApp } from "../context.ts";
 import { type Queue, followQueue } from "./queue-state.ts";
 
 const LINE_WORDS = {
@@ -12,8 +12,9 @@ const MINUTE_S = 60;
 const HOUR_S = 3_600;
 
 /** How the queue of posts stands, as it moves; nothing for those whom it does not concern. */
-export function QueuePanel({ ask }: { ask: KeyedFetch }) {
-  const followed = useMemo(() => followQueue(ask), [ask]);
+export function QueuePanel() {
+  const { api } = useApp();
+  const followed = useMemo(() => followQueue(api), [api]);
   useEffect(() => () => followed.close(), [followed]);
   const { queue, line } = followed;
   if (line.value === "forbidden") return null;
@@ -28,7 +29,7 @@ export function QueuePanel({ ask }: { ask: KeyedFetch }) {
         </div>
         <Figures queue={queue.value} />
       </section>
-      <DeadPosts ask={ask} dead={queue.value?.dead ?? 0} />
+      <DeadPosts dead={queue.value?.dead ?? 0} />
     </>
   );
 }

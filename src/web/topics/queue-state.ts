@@ -1,8 +1,8 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Static } from "elysia";
 import type { queueSchema } from "../../features/topics/model.ts";
-import { readEvents } from "./events.ts";
-import type { KeyedFetch } from "./keyed.ts";
+import { readEvents } from "../parts/events.ts";
+import { type Api, ApiError } from "../api.ts";
 
 export type Queue = Static<typeof queueSchema>;
 
@@ -20,7 +20,7 @@ const PAUSE_MS_MIN = 1_000;
 const PAUSE_MS_MAX = 30_000;
 
 /** Follows how the queue stands, over breaks of the line. */
-export function followQueue(ask: KeyedFetch): FollowedQueue {
+export function followQueue(api: Api): FollowedQueue {
   const queue = signal<Queue | null>(null);
   const line = signal<"connecting" | "open" | "waiting" | "forbidden">("connecting");
   const closed = new AbortController();
@@ -36,22 +36,18 @@ export function followQueue(ask: KeyedFetch): FollowedQueue {
     };
     alive();
     try {
-      const answer = await ask("/v1/queue/events", {
+      const answer = await api.fetch("/v1/queue/events", {
         signal: AbortSignal.any([closed.signal, silent.signal]),
       });
-      if (answer.status === 401 || answer.status === 403) {
-        line.value = "forbidden";
-        return;
-      }
-      if (!answer.ok || answer.body === null) throw new Error(`the server said ${answer.status}`);
-      for await (const { event, data } of readEvents(answer.body, alive)) {
+      for await (const { event, data } of readEvents(answer.body ?? new ReadableStream(), alive)) {
         if (event !== "queue") continue;
         queue.value = JSON.parse(data) as Queue;
         line.value = "open";
         pauseMs = PAUSE_MS_MIN;
       }
-    } catch {
-      // A break, as the end of the stream is: it is opened again.
+    } catch (error) {
+      // Anything else is a break, as the end of the stream is: it is opened again.
+      if (isForbidden(error)) line.value = "forbidden";
     } finally {
       clearTimeout(silence);
     }
@@ -71,4 +67,9 @@ export function followQueue(ask: KeyedFetch): FollowedQueue {
       clearTimeout(waiting);
     },
   };
+}
+
+/** Whether the server has said that something is not for this person. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 401 || error.status === 403);
 }

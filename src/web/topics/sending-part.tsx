@@ -1,5 +1,5 @@
 import type { Sender, Sending } from "./sending.ts";
-import { counted } from "./wishes.ts";
+import { counted } from "../parts/numbers.ts";
 
 /** How far a file is, and what became of its posts. */
 export function SendingPart({ sender, onClear }: { sender: Sender; onClear(): void }) {

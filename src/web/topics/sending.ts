@@ -1,7 +1,6 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
-import { reasonOf } from "../api.ts";
+import { type Api, ApiError, reasonOf } from "../api.ts";
 import { type BadLine, type Columns, createPostReader, isBad } from "./columns.ts";
-import { type BulkCounts, type KeyedFetch, problemOf } from "./keyed.ts";
 import { readPostsFile } from "./posts-file.ts";
 
 /** How far the sending of a file is. */
@@ -42,6 +41,14 @@ const REFUSED_IN_WORDS: Readonly<Record<string, string>> = {
   too_large: "it is too long",
 };
 
+/** What became of the posts of a piece; a refusal tells it of those before it. */
+interface BulkCounts {
+  accepted: number;
+  duplicates: number;
+  rejected: { line: number; code: string }[];
+  rejected_count: number;
+}
+
 interface Piece {
   lines: number[];
   posts: string[];
@@ -51,7 +58,7 @@ interface Piece {
 const emptyPiece = (): Piece => ({ lines: [], posts: [], characters: 0 });
 
 /** Sends files of posts, one at a time and piece by piece, as fast as the server takes them. */
-export function createSender(ask: KeyedFetch): Sender {
+export function createSender(api: Api): Sender {
   const sending = signal<Sending | null>(null);
   let current = new AbortController();
 
@@ -83,7 +90,7 @@ export function createSender(ask: KeyedFetch): Sender {
 
     const send = async (piece: Piece): Promise<void> => {
       const before = sending.value;
-      const counts = await sendPiece(ask, piece, own.signal, (reason) => note({ reason }));
+      const counts = await sendPiece(api, piece, own.signal, (reason) => note({ reason }));
       note({
         accepted: (before?.accepted ?? 0) + counts.accepted,
         known: (before?.known ?? 0) + counts.duplicates,
@@ -140,7 +147,7 @@ export function createSender(ask: KeyedFetch): Sender {
  * what the server answers to it, except that it should wait.
  */
 async function sendPiece(
-  ask: KeyedFetch,
+  api: Api,
   { posts }: Piece,
   signal: AbortSignal,
   onPause: (reason: string) => void,
@@ -149,32 +156,30 @@ async function sendPiece(
   /** What earlier attempts at this piece have added; the server calls it known from then on. */
   let added = 0;
   for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(PAUSE_MS_MAX, 2 * pauseMs)) {
-    let waitMs = pauseMs;
     try {
-      const answer = await ask("/v1/posts/bulk", {
+      const answer = await api.fetch("/v1/posts/bulk", {
         method: "POST",
         headers: { "content-type": "application/x-ndjson" },
         body,
         signal,
       });
-      if (answer.ok) {
-        const counts = (await answer.json()) as BulkCounts;
-        const duplicates = Math.max(0, counts.duplicates - added);
-        return { ...counts, accepted: counts.accepted + added, duplicates };
-      }
-      const problem = await problemOf(answer);
-      if (!PAUSING.has(answer.status)) throw problem;
-      added += problem.counts?.accepted ?? 0;
-      const seconds = Number(answer.headers.get("retry-after") ?? 0);
-      if (seconds > 0) waitMs = 1_000 * seconds;
-      onPause(`${problem.message}. Going on in ${Math.ceil(waitMs / 1_000)} s.`);
+      const counts = (await answer.json()) as BulkCounts;
+      const duplicates = Math.max(0, counts.duplicates - added);
+      return { ...counts, accepted: counts.accepted + added, duplicates };
     } catch (error) {
-      // The line is down; anything else is not mended by waiting.
-      if (!(error instanceof TypeError)) throw error;
-      onPause(`${reasonOf(error)}. Trying again in ${Math.ceil(waitMs / 1_000)} s.`);
+      if (!isPassing(error)) throw error;
+      const { members = {}, retryAfterMs = null } = error instanceof ApiError ? error : {};
+      added += Number(members["accepted"] ?? 0);
+      const waitMs = retryAfterMs ?? pauseMs;
+      onPause(`${reasonOf(error)}. Going on in ${Math.ceil(waitMs / 1_000)} s.`);
+      await pause(waitMs, signal);
     }
-    await pause(waitMs, signal);
   }
+}
+
+/** Whether waiting helps: the line is down, or the server has said so. */
+function isPassing(error: unknown): boolean {
+  return error instanceof ApiError ? PAUSING.has(error.status) : error instanceof TypeError;
 }
 
 /** Throws when it is not waited for any longer. */

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { type Column, ticksOf } from "./timeline-days.ts";
-import { counted } from "./wishes.ts";
+import { counted } from "../parts/numbers.ts";
 
 const GAP = 0.2;
 const LABELS = 5;

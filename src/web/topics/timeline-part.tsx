@@ -5,7 +5,9 @@ import { useLoaded } from "../parts/loaded.ts";
 import { TimelineChart, spanText } from "./timeline-chart.tsx";
 import { type DayCount, columnsOf } from "./timeline-days.ts";
 import { topicId } from "./topic-lists.tsx";
-import { KINDS, type Label, changed, counted } from "./wishes.ts";
+import { counted } from "../parts/numbers.ts";
+import { KINDS, type Label, changed } from "./wishes.ts";
+import { Problem } from "../parts/problem.tsx";
 
 interface TimelinePartProps {
   topic: { name: string; label: Label };
@@ -48,11 +50,7 @@ export function TimelinePart({ topic, publication, days }: TimelinePartProps) {
         </a>
       </div>
       <div class="chart-room" aria-busy={counts === null}>
-        {error.value !== null && (
-          <p class="notice bad" role="alert">
-            {error.value}
-          </p>
-        )}
+        <Problem text={error.value} />
         {counts === null && error.value === null && <p class="muted">Loading the days…</p>}
         {counts?.length === 0 && <p class="muted">No post of this period names it.</p>}
         {counts !== null && counts.length > 0 && (

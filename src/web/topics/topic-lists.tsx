@@ -1,5 +1,6 @@
 import { useApp } from "../context.ts";
-import { KINDS, type Topic, changed, counted } from "./wishes.ts";
+import { counted } from "../parts/numbers.ts";
+import { KINDS, type Topic, changed } from "./wishes.ts";
 
 interface ListProps {
   topics: readonly Topic[];
@@ -22,7 +23,9 @@ export function TopicBars({ topics, sort }: ListProps) {
       {topics.map((topic) => (
         <li key={topicId(topic)}>
           <TopicLink topic={topic} class="bar-row">
-            <b dir="auto">{topic.topic}</b>
+            <b dir="auto" class="clamped" title={topic.topic}>
+              {topic.topic}
+            </b>
             <span class="kind small" data-kind={topic.label}>
               {KINDS[topic.label].one}
             </span>

@@ -2,23 +2,24 @@ import { useEffect, useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { CompareView } from "./compare-view.tsx";
-import { createKeyedFetch } from "./keyed.ts";
 import { Publications } from "./publications.tsx";
+import { useTitle } from "../parts/title.ts";
 import { QueuePanel } from "./queue-panel.tsx";
+import { isForbidden } from "./queue-state.ts";
 import { createSender } from "./sending.ts";
 import { SendingLine } from "./sending-part.tsx";
 import { TopicsView } from "./topics-view.tsx";
 import { UploadPanel } from "./upload-panel.tsx";
-import { type Publication, counted } from "./wishes.ts";
+import { counted } from "../parts/numbers.ts";
+import { type Publication } from "./wishes.ts";
 
 type View = "publications" | "publication" | "all" | "compare" | "posts";
 
 /** What publications talk about, and where their posts come in. */
 export function TopicsPage({ publication }: { publication: string | null }) {
   const { api, router, session } = useApp();
-  const ask = useMemo(() => createKeyedFetch(session), [session]);
   // A file goes on while somebody looks at topics.
-  const sender = useMemo(() => createSender(ask), [ask]);
+  const sender = useMemo(() => createSender(api), [api]);
   useEffect(() => {
     const hold = (event: BeforeUnloadEvent): void => {
       if (sender.sending.peek()?.state === "going") event.preventDefault();
@@ -32,19 +33,20 @@ export function TopicsPage({ publication }: { publication: string | null }) {
   const view = viewOf(publication, router.place.value.query.get("view"));
   const mayPost = useLoaded(async () => {
     if (session.person.value?.role === "user") return false;
-    const { status } = await ask("/v1/queue");
-    return status !== 401 && status !== 403;
-  }, [ask, session.person.value?.role]);
+    try {
+      await api.get("/v1/queue");
+    } catch (error) {
+      // Whatever else goes wrong is told where the queue is shown.
+      return !isForbidden(error);
+    }
+    return true;
+  }, [api, session.person.value?.role]);
   const publications = useLoaded(
     (signal) => api.get<Publication[]>("/v1/publications", {}, signal),
     [view],
   );
   const title = titleOf(view, publication);
-  useEffect(() => {
-    const before = document.title;
-    document.title = `${title} · Earshot`;
-    return () => void (document.title = before);
-  }, [title]);
+  useTitle(title);
 
   return (
     <div class="page stack topics">
@@ -77,7 +79,7 @@ export function TopicsPage({ publication }: { publication: string | null }) {
       {view === "posts" && mayPost.value.value === true && (
         <>
           <UploadPanel sender={sender} />
-          <QueuePanel ask={ask} />
+          <QueuePanel />
         </>
       )}
     </div>

@@ -1,9 +1,11 @@
 import { useApp } from "../context.ts";
+import { MoreButton } from "../parts/more-button.tsx";
 import { Filters } from "./filters.tsx";
 import { KindLegend, TopicBars, TopicCloud } from "./topic-lists.tsx";
 import { useTopicPages } from "./topic-pages.ts";
 import { TimelinePart } from "./timeline-part.tsx";
 import { type Wishes, changed, daysOf, readWishes } from "./wishes.ts";
+import { Problem } from "../parts/problem.tsx";
 
 /** What one publication talks about, or (null) all of them. */
 export function TopicsView({ publication }: { publication: string | null }) {
@@ -29,11 +31,7 @@ export function TopicsView({ publication }: { publication: string | null }) {
           days={days}
         />
       )}
-      {pages.error !== null && (
-        <p class="notice bad" role="alert">
-          {pages.error}
-        </p>
-      )}
+      <Problem text={pages.error} />
       <p class="spoken" role="status">
         {topics !== null && !pages.isLoading && `${topics.length} topics are shown`}
       </p>
@@ -62,16 +60,12 @@ export function TopicsView({ publication }: { publication: string | null }) {
           ) : (
             <TopicCloud topics={topics} sort={sort} />
           ))}
-        {pages.hasMore && (
-          <button
-            type="button"
-            class="button centred"
-            disabled={pages.isLoading}
-            onClick={() => void pages.more()}
-          >
-            Show more topics
-          </button>
-        )}
+        <MoreButton
+          label="Show more topics"
+          hasMore={pages.hasMore}
+          isLoading={pages.isLoading}
+          onMore={() => void pages.more()}
+        />
       </section>
     </div>
   );

@@ -1,12 +1,14 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { reasonOf } from "../api.ts";
+import { DropTarget } from "../parts/drop-target.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { type Columns, areEnough, guessColumns } from "./columns.ts";
 import { Choice } from "./filters.tsx";
 import { columnNamesOf } from "./posts-file.ts";
 import type { Sender } from "./sending.ts";
 import { SendingPart } from "./sending-part.tsx";
+import { Problem } from "../parts/problem.tsx";
 
 interface Chosen {
   file: File;
@@ -43,12 +45,12 @@ export function UploadPanel({ sender }: { sender: Sender }) {
       <h2 id="send-heading" ref={heading} tabIndex={-1}>
         Send posts
       </h2>
-      {!isGoing && chosen.value === null && <DropZone onFile={(file) => void choose(file)} />}
-      {problem.value !== null && (
-        <p class="notice bad" role="alert">
-          {problem.value}
-        </p>
+      {!isGoing && chosen.value === null && (
+        <DropTarget promise="its columns are shown" onFiles={([file]) => void choose(file)}>
+          <FileField onFile={(file) => void choose(file)} />
+        </DropTarget>
       )}
+      <Problem text={problem.value} />
       {!isGoing && chosen.value !== null && (
         <ColumnsForm
           chosen={chosen as Signal<Chosen>}
@@ -66,25 +68,9 @@ export function UploadPanel({ sender }: { sender: Sender }) {
   );
 }
 
-function DropZone({ onFile }: { onFile(file: File | undefined): void }) {
-  const isOver = useSignal(false);
+function FileField({ onFile }: { onFile(file: File | undefined): void }) {
   return (
-    <label
-      class="drop"
-      data-over={isOver.value}
-      onDragOver={(event) => {
-        event.preventDefault();
-        isOver.value = true;
-      }}
-      onDragLeave={() => {
-        isOver.value = false;
-      }}
-      onDrop={(event) => {
-        event.preventDefault();
-        isOver.value = false;
-        onFile(event.dataTransfer?.files[0]);
-      }}
-    >
+    <label class="drop">
       <Icon name="upload" />
       <b>Choose a CSV or JSONL file</b>
       <span class="muted small">or drop it here. It may be large: it is sent piece by piece.</span>
@@ -92,7 +78,11 @@ function DropZone({ onFile }: { onFile(file: File | undefined): void }) {
         class="spoken"
         type="file"
         accept=".csv,.tsv,.txt,.jsonl,.ndjson,.json"
-        onChange={({ currentTarget }) => onFile(currentTarget.files?.[0])}
+        onChange={({ currentTarget }) => {
+          onFile(currentTarget.files?.[0]);
+          // The same file may be chosen again.
+          currentTarget.value = "";
+        }}
       />
     </label>
   );

@@ -76,11 +76,6 @@ export function changed(
 
 export const publicationAddress = (name: string): string => `/topics/${encodeURIComponent(name)}`;
 
-/** `1 post`, `12 posts`. */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString()} ${count === 1 ? one : many}`;
-}
-
 function labelIn(query: URLSearchParams, field: string): Label | null {
   const label = query.get(field) ?? "";
   return label === "PER" || label === "ORG" || label === "LOC" ? label : null;

@@ -1,5 +1,4 @@
 import type { Transcription } from "../../features/transcription/model.ts";
-import type { Pages } from "./pages.ts";
 import { Facts, StatusBadge, nameOf, transcriptionAddress } from "./told.tsx";
 
 /** So much of the beginning is shown in the list; lines past the second are cut anyway. */
@@ -22,29 +21,5 @@ export function TranscriptionCard({ row }: { row: Transcription }) {
       )}
       <Facts row={row} />
     </a>
-  );
-}
-
-export function MoreButton<Row>({ pages, label }: { pages: Pages<Row>; label: string }) {
-  if (!pages.hasMore.value) return null;
-  return (
-    <button
-      type="button"
-      class="button older"
-      aria-disabled={pages.isLoading.value}
-      onClick={() => pages.more()}
-    >
-      {pages.isLoading.value ? "Looking…" : label}
-    </button>
-  );
-}
-
-/** What went wrong, where it went wrong. */
-export function Problem({ text }: { text: string | null }) {
-  if (text === null) return null;
-  return (
-    <p class="notice bad" role="alert">
-      {text}
-    </p>
   );
 }

@@ -1,12 +1,12 @@
 import { useSignal } from "@preact/signals";
 import type { ExportFormat } from "../../features/transcription/kept-model.ts";
-import { saveFile } from "../account/save-file.ts";
+import { saveFile } from "../parts/save-file.ts";
 import { type Api, reasonOf } from "../api.ts";
 import { useApp } from "../context.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Icon } from "../parts/icon.tsx";
-import { Problem } from "./cards.tsx";
 import type { TextForm } from "./marks.ts";
+import { Problem } from "../parts/problem.tsx";
 
 const FORMATS: readonly [ExportFormat, string][] = [
   ["txt", "Text"],

@@ -8,9 +8,11 @@ import {
   type SpokenLanguage,
   isOver,
 } from "../audio/file-transcription.ts";
+import { LanguageChoice } from "../parts/language-choice.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { lengthOf } from "../parts/times.ts";
-import { LANGUAGES, countOf, transcriptionAddress } from "./told.tsx";
+import { counted } from "../parts/numbers.ts";
+import { transcriptionAddress } from "./told.tsx";
 
 interface FileChooserProps {
   language: Signal<SpokenLanguage>;
@@ -22,22 +24,13 @@ export function FileChooser({ language, onFiles }: FileChooserProps) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <div class="row file-chooser">
-      <label>
-        <span class="spoken">Language of the recording</span>
-        <select
-          class="input"
-          value={language.value}
-          onChange={({ currentTarget }) => {
-            language.value = currentTarget.value as SpokenLanguage;
-          }}
-        >
-          {LANGUAGES.map(([tag, name]) => (
-            <option key={tag} value={tag}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
+      <LanguageChoice
+        label="Language of the recording"
+        value={language.value}
+        onChange={(chosen) => {
+          language.value = chosen as SpokenLanguage;
+        }}
+      />
       <button
         type="button"
         class="button main"
@@ -176,7 +169,7 @@ function stateInWords({ state, processedMs, lengthMs, wordCount, problem }: File
     case "ending":
       return `The last words: ${place}`;
     case "done":
-      return `Done: ${lengthOf(lengthMs)}, ${countOf(wordCount, "word")}`;
+      return `Done: ${lengthOf(lengthMs)}, ${counted(wordCount, "word")}`;
     case "cancelled":
       return processedMs === 0
         ? "Cancelled"

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { reasonOf } from "../api.ts";
-import { Problem } from "./cards.tsx";
+import { Problem } from "../parts/problem.tsx";
 
 interface InPlaceProps {
   label: string;

@@ -3,9 +3,10 @@ import { useSignal } from "@preact/signals";
 import { useApp } from "../context.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { lengthOf, momentOf } from "../parts/times.ts";
-import { MoreButton, Problem } from "./cards.tsx";
-import { usePages } from "./pages.ts";
+import { MoreButton } from "../parts/more-button.tsx";
+import { usePages } from "../parts/pages.ts";
 import type { OpenTranscription } from "./transcription-state.ts";
+import { Problem } from "../parts/problem.tsx";
 
 const PAGE_ROWS = 20;
 
@@ -59,7 +60,12 @@ export function RevisionsDialog({ id, transcription, onClose }: RevisionsDialogP
               </li>
             ))}
           </ol>
-          <MoreButton pages={revisions} label="Older ones" />
+          <MoreButton
+            label="Older ones"
+            hasMore={revisions.hasMore.value}
+            isLoading={revisions.isLoading.value}
+            onMore={revisions.more}
+          />
           <details>
             <summary>The words before any change</summary>
             <p class="before" dir="auto">

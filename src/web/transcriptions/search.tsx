@@ -3,10 +3,13 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Found, FoundPage } from "../../features/transcription/kept-model.ts";
 import { useApp } from "../context.ts";
 import { lengthOf, momentOf } from "../parts/times.ts";
-import { MoreButton, Problem } from "./cards.tsx";
-import { usePages } from "./pages.ts";
+import { MoreButton } from "../parts/more-button.tsx";
+import { LanguageChoice } from "../parts/language-choice.tsx";
+import { usePages } from "../parts/pages.ts";
 import { Snippet } from "./snippet.tsx";
-import { LANGUAGES, countOf, languageOf, transcriptionAddress } from "./told.tsx";
+import { counted } from "../parts/numbers.ts";
+import { languageOf, transcriptionAddress } from "./told.tsx";
+import { Problem } from "../parts/problem.tsx";
 
 /** Whoever is still typing is left to it so long. */
 const PAUSE_MS = 250;
@@ -59,22 +62,13 @@ export function SearchForm() {
           }}
         />
       </label>
-      <label>
-        <span class="spoken">Language</span>
-        <select
-          class="input"
-          value={query.get("language") ?? ""}
-          disabled={text.value.trim() === ""}
-          onChange={({ currentTarget }) => find(text.value, currentTarget.value)}
-        >
-          <option value="">Any language</option>
-          {LANGUAGES.map(([tag, name]) => (
-            <option key={tag} value={tag}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
+      <LanguageChoice
+        label="Language"
+        none="Any language"
+        value={query.get("language") ?? ""}
+        disabled={text.value.trim() === ""}
+        onChange={(language) => find(text.value, language)}
+      />
     </form>
   );
 }
@@ -106,7 +100,12 @@ export function SearchResults({ text, language }: { text: string; language: stri
           </li>
         ))}
       </ul>
-      <MoreButton pages={found} label="More" />
+      <MoreButton
+        label="More"
+        hasMore={found.hasMore.value}
+        isLoading={found.isLoading.value}
+        onMore={found.more}
+      />
     </section>
   );
 }
@@ -136,5 +135,5 @@ function FoundCard({ found }: { found: Found }) {
 function countInWords(count: number, hasMore: boolean): string {
   if (count === 0)
     return "Nothing was found. Beginnings of words are enough: “meet” finds “meeting”.";
-  return `${hasMore ? "More than " : ""}${countOf(count, "place")} found, newest first`;
+  return `${hasMore ? "More than " : ""}${counted(count, "place")} found, newest first`;
 }

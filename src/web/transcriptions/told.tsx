@@ -1,5 +1,6 @@
 import type { Transcription } from "../../features/transcription/model.ts";
 import { Icon } from "../parts/icon.tsx";
+import { counted } from "../parts/numbers.ts";
 import { lengthOf, momentOf } from "../parts/times.ts";
 import { roomAddress } from "../router.ts";
 
@@ -7,11 +8,6 @@ import { roomAddress } from "../router.ts";
 
 const NAMED_CHARACTERS_MAX = 80;
 const languages = new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
-
-export const LANGUAGES = [
-  ["en", "English"],
-  ["hi", "Hindi"],
-] as const;
 
 export const transcriptionAddress = (id: number): string => `/transcriptions/${id}`;
 
@@ -24,11 +20,6 @@ export function nameOf({ title, transcription }: Transcription): string {
   if (words.length <= NAMED_CHARACTERS_MAX) return line;
   const start = words.slice(0, NAMED_CHARACTERS_MAX).join("");
   return `${start.slice(0, Math.max(start.lastIndexOf(" "), 20))}…`;
-}
-
-/** A number of things, such as "1 word" and "2 words". */
-export function countOf(count: number, one: string, more = `${one}s`): string {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
 }
 
 export function languageOf(tag: string): string {
@@ -46,7 +37,7 @@ export function Facts({ row, isLinked = false }: { row: Transcription; isLinked?
     <span class="facts muted small">
       <time dateTime={new Date(createdAt).toISOString()}>{momentOf(createdAt)}</time>
       {durationMs > 0 && <span>{lengthOf(durationMs)}</span>}
-      <span>{countOf(words, "word")}</span>
+      <span>{counted(words, "word")}</span>
       <span>{languageOf(row.language)}</span>
       {room !== null && (
         <span dir="auto">in {isLinked ? <a href={roomAddress(room)}>{room}</a> : room}</span>

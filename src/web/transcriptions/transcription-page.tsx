@@ -5,16 +5,16 @@ import { useApp } from "../context.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Icon, type IconName } from "../parts/icon.tsx";
 import { Summary } from "../parts/summary.tsx";
-import { Problem } from "./cards.tsx";
 import { DownloadDialog } from "./exports.tsx";
 import { InPlace, useFocusAfter } from "./in-place.tsx";
 import type { TextForm } from "./marks.ts";
 import { RemoveDialog } from "./remove-dialog.tsx";
 import { RevisionsDialog } from "./revisions.tsx";
 import { Segments } from "./segments.tsx";
-import { useTitle } from "../account/title.ts";
+import { useTitle } from "../parts/title.ts";
 import { Facts, StatusBadge, nameOf } from "./told.tsx";
 import { type OpenTranscription, openTranscription } from "./transcription-state.ts";
+import { Problem } from "../parts/problem.tsx";
 
 type Open = "summary" | "download" | "revisions" | "remove" | null;
 

@@ -8,12 +8,14 @@ import {
 } from "../audio/file-transcription.ts";
 import { useApp } from "../context.ts";
 import { Icon } from "../parts/icon.tsx";
-import { DropTarget } from "./drop-target.tsx";
+import { DropTarget } from "../parts/drop-target.tsx";
 import { FileChooser, FileJobs } from "./file-jobs.tsx";
-import { MoreButton, Problem, TranscriptionCard } from "./cards.tsx";
-import { type Pages, usePages } from "./pages.ts";
+import { MoreButton } from "../parts/more-button.tsx";
+import { TranscriptionCard } from "./cards.tsx";
+import { type Pages, usePages } from "../parts/pages.ts";
 import { SearchForm, SearchResults } from "./search.tsx";
-import { useTitle } from "../account/title.ts";
+import { useTitle } from "../parts/title.ts";
+import { Problem } from "../parts/problem.tsx";
 
 const PAGE_ROWS = 20;
 
@@ -38,7 +40,7 @@ export function TranscriptionsPage({ files }: TranscriptionsPageProps) {
 
   const add = (chosen: readonly File[]): void => files.add(chosen, language.value);
   return (
-    <DropTarget onFiles={add}>
+    <DropTarget promise="it is written down" onFiles={add}>
       <div class="page stack">
         <header class="transcriptions-head">
           <h1>Transcriptions</h1>
@@ -84,7 +86,12 @@ function List({ list }: { list: Pages<Transcription> }) {
           ))}
         </ul>
       )}
-      <MoreButton pages={list} label="Older ones" />
+      <MoreButton
+        label="Older ones"
+        hasMore={list.hasMore.value}
+        isLoading={list.isLoading.value}
+        onMore={list.more}
+      />
     </section>
   );
 }

@@ -1,5 +1,6 @@
 import { type ReadonlySignal, type Signal, useSignal } from "@preact/signals";
 import { reasonOf } from "../api.ts";
+import { Problem } from "./problem.tsx";
 
 /** Something that is being done, and what came of it. */
 export interface Doing {
@@ -41,11 +42,7 @@ export function useDoing(): Doing {
 export function Outcome({ of: { problem, done } }: { of: Doing }) {
   return (
     <>
-      {problem.value !== null && (
-        <p class="notice bad" role="alert">
-          {problem.value}
-        </p>
-      )}
+      <Problem text={problem.value} />
       <p class={done.value === null ? "spoken" : "notice good"} role="status">
         {done.value}
       </p>

@@ -1,15 +1,17 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
-import { Icon } from "../parts/icon.tsx";
+import { Icon } from "./icon.tsx";
 
 interface DropTargetProps {
+  /** What becomes of files that are let go. */
+  promise: string;
   onFiles(files: readonly File[]): void;
   children: ComponentChildren;
 }
 
 /** A place that takes files which are dragged onto it, wherever they are let go. */
-export function DropTarget({ onFiles, children }: DropTargetProps) {
+export function DropTarget({ promise, onFiles, children }: DropTargetProps) {
   const isOver = useSignal(false);
   // Parts inside are entered before the one around them is left.
   const depth = useRef(0);
@@ -44,7 +46,7 @@ export function DropTarget({ onFiles, children }: DropTargetProps) {
         <div class="drop-here" aria-hidden="true">
           <span>
             <Icon name="upload" />
-            Let go, and it is written down
+            Let go, and {promise}
           </span>
         </div>
       )}
