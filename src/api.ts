@@ -2,6 +2,7 @@ import { Elysia } from "elysia";
 import { answerSchema } from "./features/assistant/model.ts";
 import { type AssistantRoutesDependencies, assistantRoutes } from "./features/assistant/routes.ts";
 import { type AccountRoutesDependencies, accountRoutes } from "./features/accounts/routes.ts";
+import { SIGN_IN_BODY_BYTES_MAX, SIGN_IN_PATHS } from "./features/accounts/sign-in-routes.ts";
 import { chatFrames } from "./features/chat/model.ts";
 import { type ChatRoutesDependencies, chatRoutes } from "./features/chat/routes.ts";
 import {
@@ -24,11 +25,13 @@ import { docs } from "./http/docs.ts";
 import { errorAnswers } from "./http/errors.ts";
 import { type Identify, guard } from "./http/guard.ts";
 import { type HealthDependencies, health } from "./http/health.ts";
-import { bodyLimit } from "./http/limits.ts";
+import { type HttpCounts, type MetricsDependencies, metrics } from "./http/metrics.ts";
+import { BODY_WAIT_MS, bodyLimit } from "./http/limits.ts";
 import { noStore } from "./http/no-store.ts";
 import { type PagesDependencies, pages } from "./http/pages.ts";
 import { type OriginDependencies, originCheck } from "./http/origin.ts";
 import { problemSchema } from "./http/problem.ts";
+import { type RequestIdDependencies, requestIds } from "./http/request-id.ts";
 import { type RequestRateDependencies, requestRate } from "./http/request-rate.ts";
 import { securityHeaders } from "./http/security-headers.ts";
 import type { Log } from "./platform/log.ts";
@@ -37,10 +40,15 @@ import { commonFrames } from "./realtime/frames.ts";
 export interface ApiDependencies {
   log: Log;
   version: string;
+  /** What every route is served below; empty for nothing. */
+  basePath: string;
   identify: Identify;
   origin: OriginDependencies;
   pages: PagesDependencies;
   health: HealthDependencies;
+  metrics: Omit<MetricsDependencies, "guard">;
+  requestId: RequestIdDependencies;
+  counts: HttpCounts;
   requestRate: RequestRateDependencies;
   accounts: Omit<AccountRoutesDependencies, "guard">;
   chat: Omit<ChatRoutesDependencies, "guard">;
@@ -52,12 +60,19 @@ export interface ApiDependencies {
 }
 
 /** Every route of the server in one Elysia. */
-export function createApi({ log, version, identify, ...parts }: ApiDependencies) {
+export function createApi({ log, version, basePath, identify, counts, ...parts }: ApiDependencies) {
   const signedIn = guard(identify);
   const routes = new Elysia({ normalize: false })
-    .use(errorAnswers(log, openAiMembers))
+    .use(
+      errorAnswers(
+        log,
+        (path, problem) => openAiMembers(below(basePath, path), problem),
+        counts.problem,
+      ),
+    )
     .use(pages(parts.pages))
     .use(health(parts.health))
+    .use(metrics({ guard: signedIn, ...parts.metrics }))
     .use(accountRoutes({ guard: signedIn, ...parts.accounts }))
     .use(transcriptionRoutes({ guard: signedIn, ...parts.transcription }))
     .use(fileRoutes({ guard: signedIn, log, ...parts.files }))
@@ -74,14 +89,31 @@ export function createApi({ log, version, identify, ...parts }: ApiDependencies)
     ...transcriptionFrames,
     ...commonFrames,
   };
-  return new Elysia({ normalize: false })
+  // Clients are given the prefix with the server's address, so the types know nothing of it.
+  return new Elysia({ normalize: false, prefix: basePath as "" })
+    .use(requestIds(parts.requestId))
+    .use(counts.plugin)
     .use(securityHeaders())
-    .use(noStore(["/v1/auth/", "/v1/keys"]))
+    .use(noStore([`${basePath}/v1/auth/`, `${basePath}/v1/keys`]))
     .use(originCheck(parts.origin))
     .use(requestRate(parts.requestRate))
-    .use(bodyLimit({ [FILES_PATH]: UPLOAD_BODY_BYTES_MAX, [BULK_PATH]: BULK_BODY_BYTES_MAX }))
+    .use(
+      bodyLimit(
+        {
+          [basePath + FILES_PATH]: UPLOAD_BODY_BYTES_MAX,
+          [basePath + BULK_PATH]: BULK_BODY_BYTES_MAX,
+        },
+        BODY_WAIT_MS,
+        Object.fromEntries(SIGN_IN_PATHS.map((path) => [basePath + path, SIGN_IN_BODY_BYTES_MAX])),
+      ),
+    )
     .use(routes)
-    .use(docs({ routes, version, schemas }));
+    .use(docs({ routes, version, basePath, schemas }));
+}
+
+/** A path as routes know it. */
+function below(basePath: string, path: string): string {
+  return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path;
 }
 
 /** The API's type, for typed clients. */

@@ -5,9 +5,10 @@ import { createCleanup } from "./features/assistant/cleanup.ts";
 import { createAssistantFeature } from "./features/assistant/feature.ts";
 import { Inference } from "./features/assistant/inference.ts";
 import { roomReader, transcriptionReader } from "./features/assistant/said.ts";
-import { createAccountsFeature, createHolders } from "./features/accounts/feature.ts";
+import { createAccountsFeature, createHolders, createRoles } from "./features/accounts/feature.ts";
 import { createChatBelongings } from "./features/chat/belongings.store.ts";
 import { createChatFeature } from "./features/chat/feature.ts";
+import { createMessageRemoval } from "./features/chat/retention.store.ts";
 import {
   KEPT_FIELDS_MAX,
   KEPT_MESSAGES_BYTES_MAX,
@@ -16,16 +17,22 @@ import {
 import { createLookupFeature } from "./features/lookup/feature.ts";
 import { readSources } from "./features/lookup/source-file.ts";
 import { createTopicsFeature } from "./features/topics/feature.ts";
+import { createPostRemoval } from "./features/topics/retention.store.ts";
 import { roomSource, transcriptionSource } from "./features/topics/said.ts";
 import { LANGUAGES } from "./features/transcription/model.ts";
 import { createTranscriptionFeature } from "./features/transcription/feature.ts";
+import { createTranscriptionRemoval } from "./features/transcription/retention.store.ts";
 import { UPLOAD_BODY_BYTES_MAX } from "./features/transcription/uploads.ts";
 import { createRedisAttempts } from "./http/attempts.redis.ts";
 import { type Allowance, type Attempts, UNCOUNTED, createMemoryAttempts } from "./http/attempts.ts";
 import { createNetworkOf } from "./http/address.ts";
+import { type Certificate, readCertificate } from "./http/certificate.ts";
 import { createIdentify } from "./http/guard.ts";
+import { type HealthDependencies, healthMeasure } from "./http/health.ts";
 import { createKeyStore } from "./http/keys.store.ts";
 import { createKeys } from "./http/keys.ts";
+import { createHttpCounts } from "./http/metrics.ts";
+import { createListener } from "./http/listener.ts";
 import { IDLE_S } from "./http/patience.ts";
 import { createTrustedProxies } from "./http/proxies.ts";
 import { KEY_REQUESTS, NETWORK_REQUESTS, USER_REQUESTS } from "./http/request-rate.ts";
@@ -36,8 +43,12 @@ import { createMemoryBus } from "./platform/bus.ts";
 import { openDatabase } from "./platform/database.ts";
 import { createRedisKept } from "./platform/kept.redis.ts";
 import { createMemoryKept } from "./platform/kept.ts";
-import { type Log, errorFields } from "./platform/log.ts";
+import { type RootLog, errorFields } from "./platform/log.ts";
+import { gauge } from "./platform/metrics.ts";
+import { watchProcess } from "./platform/process.ts";
 import { closeRedis, openRedis, whenReady } from "./platform/redis.ts";
+import { startRetention } from "./platform/retention.ts";
+import { createRestarts } from "./platform/restarts.ts";
 import { createGateway } from "./realtime/gateway.ts";
 import { createRedisSocketCounts } from "./realtime/socket-counts.redis.ts";
 import { createMemorySocketCounts } from "./realtime/socket-counts.ts";
@@ -52,6 +63,11 @@ export interface App {
   url: string;
   port: number;
   api: Api;
+  /**
+   * Reads the certificate again, for connections from now on. Rejects with a `ConfigError`, and goes on
+   * with the one there is, when it cannot be used.
+   */
+  renewCertificate(): Promise<void>;
   /** Lets everything finish that was begun, within the configured time. Never rejects. */
   stop(): Promise<void>;
 }
@@ -70,7 +86,7 @@ const REDIS_START_MS = 2_000;
 const REQUESTS_MS = 1_000;
 
 /** Builds the whole house, listens, and knows how to take it down again. */
-export async function startApp(config: Config, log: Log): Promise<App> {
+export async function startApp(config: Config, log: RootLog): Promise<App> {
   const now = Date.now;
   const newId = randomUUID;
   const processId = newId();
@@ -88,9 +104,14 @@ export async function startApp(config: Config, log: Log): Promise<App> {
 
   // Before anything is opened: a file that is wrong stops the start.
   const publicSources = await readSources(config.publicSources);
+  const tls = config.tls === null ? null : await readCertificate(config.tls);
+  if (tls !== null && tls.expiresAt < now()) log.warn({}, "the certificate has expired");
   try {
     const database = openDatabase(config.databasePath);
     stops.push(() => database.close());
+    const watched = watchProcess(VERSION);
+    stops.push(watched.close);
+    const restarts = createRestarts();
 
     const redis = config.redisUrl === null ? null : openRedis(config.redisUrl, log.part("redis"));
     if (redis !== null) {
@@ -119,7 +140,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         : createRedisKept(redis, keptLimits);
 
     const texts = await createTexts({
-      spawn: spawnTextWorker,
+      spawn: restarts.counted("text", config.textWorkers, spawnTextWorker),
       threads: config.textWorkers,
       log: log.part("text"),
     });
@@ -127,14 +148,14 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     const reading = createReading({
       database,
       path: config.databasePath,
-      spawn: spawnReadingWorker,
+      spawn: restarts.counted("reading", 1, spawnReadingWorker),
       log: log.part("reading"),
     });
     stops.push(() => reading.close(config.shutdownTimeoutMs / 4));
     const recognition = openRecognition({
       settings: speechSettings(config),
       languages: LANGUAGES,
-      spawn: spawnSpeechWorker,
+      spawn: restarts.counted("speech", config.speechWorkers, spawnSpeechWorker),
       log: log.part("speech"),
     });
     stops.push(() => recognition?.close());
@@ -142,7 +163,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     const secret = await installationSecret(database, () => randomBytes(32).toString("base64url"));
     const tokens = createTokens(config.jwtSecret ?? secret, now, createHolders(database, now));
     const keys = createKeys({ store: createKeyStore(database), configured: config.apiKeys, now });
-    const networkOf = createNetworkOf(createTrustedProxies(config.trustedProxies));
+    const proxies = createTrustedProxies(config.trustedProxies);
+    const networkOf = createNetworkOf(proxies);
     const leaseMs = config.presenceLeaseMs;
     const socketCounts =
       redis === null
@@ -163,7 +185,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       database,
       bus,
       redis,
-      publish: (topic, text) => void server?.publish(topic, text),
+      publish: (topic, text) => listener?.publish(topic, text),
       isRated: config.rateLimits,
       presenceLeaseMs: config.presenceLeaseMs,
       processId,
@@ -198,6 +220,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       processText: config.llmCleanup ? cleanup : texts.process,
       processEdit: texts.process,
       captions: chat.captions,
+      roleOf: createRoles(database),
       checkRoom: rooms.checkMayEnter,
       search: reading.search,
       parkedMs: config.speechParkMs,
@@ -265,10 +288,38 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     });
     stops.push(accounts.close);
 
+    const retention = startRetention({
+      days: config.retentionDays,
+      removals: [
+        createMessageRemoval(database),
+        createTranscriptionRemoval(database, now),
+        createPostRemoval(database),
+      ],
+      now,
+      log: log.part("retention"),
+    });
+    stops.push(retention.close);
+
     const guestId = (): number => randomInt(GUEST_ID_MIN, GUEST_ID_MAX);
+    const isRedisThere = (): boolean | null =>
+      redis === null ? null : redis.isReady && bus.connected();
+    const health: HealthDependencies = {
+      parts: {
+        database: () => {
+          database.check();
+          return database.isWritable();
+        },
+        redis: isRedisThere,
+        speech: () => recognition?.ready() ?? null,
+        text: texts.ready,
+      },
+      draining: () => isDraining,
+    };
+    const counts = createHttpCounts();
     const api = createApi({
       log: log.part("http"),
       version: VERSION,
+      basePath: config.basePath,
       identify: createIdentify({
         auth: config.auth,
         tokens,
@@ -281,18 +332,34 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         loadWeb: async () => (await import("./web/built.ts")).built,
         auth: config.auth,
         isRegistrationOpen: config.isRegistrationOpen,
+        basePath: config.basePath,
       },
-      health: {
-        parts: {
-          database: () => {
-            database.check();
-            return true;
-          },
-          redis: () => (redis === null ? null : redis.isReady && bus.connected()),
-          speech: () => recognition?.ready() ?? null,
-          text: texts.ready,
-        },
-        draining: () => isDraining,
+      health,
+      counts,
+      requestId: { log, proxies, newId },
+      metrics: {
+        measures: [
+          healthMeasure(health),
+          watched.measure,
+          counts.measure,
+          gateway.measure,
+          chat.measure,
+          transcription.measure,
+          restarts.measure,
+          () => [
+            gauge("earshot_text_queued", "Texts that wait for a thread.", texts.queued()),
+            gauge(
+              "earshot_redis_up",
+              "1 when Redis answers and other processes are heard; not told without Redis.",
+              isRedisThere() === null ? null : Number(isRedisThere()),
+            ),
+          ],
+          topics.measure,
+          database.measure,
+          bus.measure,
+          () => inference.measure(),
+          lookup.measure,
+        ],
       },
       requestRate: {
         networkOf,
@@ -308,29 +375,41 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       lookup: lookup.routes,
       assistant: assistant.routes,
     });
-    api.listen({
-      hostname: config.host,
+    const listener = createListener<Certificate | null>({
+      open: (port, certificate) => {
+        api.listen({
+          hostname: config.host,
+          port,
+          reusePort: config.portShared,
+          maxRequestBodySize: READ_BYTES_MAX,
+          idleTimeout: IDLE_S,
+          websocket: gateway.websocket,
+          development: false,
+          ...(certificate !== null && { tls: { cert: certificate.cert, key: certificate.key } }),
+        });
+        if (api.server === null) throw new Error("the server did not start");
+        return api.server;
+      },
       port: config.port,
-      reusePort: config.portShared,
-      maxRequestBodySize: READ_BYTES_MAX,
-      idleTimeout: IDLE_S,
-      websocket: gateway.websocket,
-      development: false,
+      tls,
+      isShared: config.portShared,
     });
-    const { server } = api;
-    if (server === null) throw new Error("the server did not start");
     stops.push(async () => {
       isDraining = true;
       topics.closeEvents();
       inference.close();
-      const stopped = server.stop();
+      const stopped = listener.stop();
       await gateway.stop(config.shutdownTimeoutMs / 3);
       await Promise.race([stopped, Bun.sleep(REQUESTS_MS)]);
-      await server.stop(true);
+      await listener.cut();
     });
 
-    const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${server.port}`;
-    return { url, port: server.port ?? config.port, api, stop };
+    const name = config.host.includes(":") ? `[${config.host}]` : config.host;
+    const url = `http${tls === null ? "" : "s"}://${name}:${listener.port}${config.basePath}`;
+    const renewCertificate = async (): Promise<void> => {
+      if (config.tls !== null) listener.renew(await readCertificate(config.tls));
+    };
+    return { url, port: listener.port, api, renewCertificate, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -58,8 +58,12 @@ export interface Config {
   publicSources: string | null;
   /** Addresses and networks of proxies whose forwarded headers count. */
   trustedProxies: string[];
-  /** Settings of later versions that were given and have no effect in this one. */
-  unused: string[];
+  /** A path prefix such as `/earshot`; empty at the root. */
+  basePath: string;
+  /** Files of a certificate and its key, in PEM; null for plain http. */
+  tls: { certPath: string; keyPath: string } | null;
+  /** How many days messages, transcriptions and done posts are kept; null for ever. */
+  retentionDays: number | null;
 }
 
 const PORT_MAX = 65_535;
@@ -71,12 +75,10 @@ const API_KEY_CHARACTERS_MAX = 1_024;
 const TIMEOUT_MS_MAX = 600_000;
 const LEASE_MS_MIN = 1_000;
 const QUEUED_POSTS_MAX = 100_000_000;
+const RETENTION_DAYS_MAX = 36_500;
 
 const TOPIC_SOURCES = ["posts", "rooms", "transcriptions"] as const;
 export type TopicSource = (typeof TOPIC_SOURCES)[number];
-
-/** Known to the contract, not served by this version; given all the same, they are named at start. */
-const LATER_SETTINGS = ["BASE_PATH", "RETENTION_DAYS"];
 
 /** Reads and checks every setting. Throws `ConfigError` for the first one that is wrong. */
 export function readConfig(env: Environment): Config {
@@ -90,13 +92,6 @@ export function readConfig(env: Environment): Config {
     throw new ConfigError(
       `AUTH=open lets anyone in, so HOST must be a loopback address, not ${quoted(host)}; set JWT_SECRET to require accounts`,
     );
-  }
-  for (const name of ["TLS_CERT", "TLS_KEY"]) {
-    if (text(env, name) !== null) {
-      throw new ConfigError(
-        `${name} is not supported by this version; put a proxy that ends TLS in front`,
-      );
-    }
   }
   return {
     host,
@@ -137,7 +132,12 @@ export function readConfig(env: Environment): Config {
     queuedPostsMax: whole(env, "QUEUED_POSTS_MAX", 1_000_000, 1, QUEUED_POSTS_MAX),
     publicSources: text(env, "PUBLIC_SOURCES"),
     trustedProxies: networks(env, "TRUSTED_PROXIES"),
-    unused: LATER_SETTINGS.filter((name) => text(env, name) !== null),
+    basePath: basePath(env),
+    tls: tls(env),
+    retentionDays:
+      text(env, "RETENTION_DAYS") === null
+        ? null
+        : whole(env, "RETENTION_DAYS", 1, 1, RETENTION_DAYS_MAX),
   };
 }
 
@@ -166,6 +166,23 @@ function databasePath(env: Environment): string {
     throw new ConfigError("DATABASE_URL must be sqlite:PATH or sqlite::memory:");
   }
   return path.startsWith("//") ? path.slice(2) : path;
+}
+
+/** Segments of plain characters: proxies and browsers write others in more than one way. */
+function basePath(env: Environment): string {
+  const value = text(env, "BASE_PATH")?.replace(/\/$/, "") ?? "";
+  if (value === "" || /^(\/[\w~-][\w.~-]*)+$/.test(value)) return value;
+  throw new ConfigError(`BASE_PATH must be a path such as /earshot, not ${quoted(value)}`);
+}
+
+function tls(env: Environment): Config["tls"] {
+  const certPath = text(env, "TLS_CERT");
+  const keyPath = text(env, "TLS_KEY");
+  if (certPath === null && keyPath === null) return null;
+  if (certPath !== null && keyPath !== null) return { certPath, keyPath };
+  throw new ConfigError(
+    certPath === null ? "TLS_KEY needs TLS_CERT as well" : "TLS_CERT needs TLS_KEY as well",
+  );
 }
 
 function redisUrl(env: Environment): string | null {

@@ -14,6 +14,11 @@ usage: earshot COMMAND
                       accounts; the password is asked for, or read from standard input
   keys create NAME [--scopes posts,audio] | list [--json] | revoke ID|NAME…
                       API keys for programs that send posts or have files transcribed
+  backup FILE [--force]
+                      copy the database into one file, also while servers run
+  restore FILE [--force]
+                      put a backup in the database's place; the servers must be stopped
+  check [FILE]        read the whole database, or a backup, and say what is wrong with it
 
   train FILE… --out MODEL [--language en|hi] [--epochs N]
                       the finder of people, places and organisations, from labelled JSONL
@@ -40,6 +45,9 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   models: async () => (await import("./cli/models.ts")).models,
   users: async () => (await import("./cli/users.ts")).users,
   keys: async () => (await import("./cli/keys.ts")).keys,
+  backup: async () => (await import("./cli/backup.ts")).backup,
+  restore: async () => (await import("./cli/restore.ts")).restore,
+  check: async () => (await import("./cli/check.ts")).check,
   train: async () => (await import("./cli/train.ts")).train,
   tag: async () => (await import("./cli/tag.ts")).tag,
   simulate: async () => (await import("./cli/simulate.ts")).simulate,

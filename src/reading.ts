@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { TopicReader } from "./features/topics/topics.ts";
 import {
   type PublicationsQuery,
@@ -54,10 +55,14 @@ export interface ReadingDependencies {
 export function createReading({ database, path, spawn, log }: ReadingDependencies): Reading {
   let pool: Pool<ReadJob, unknown> | null = null;
   let isClosed = false;
+  // Bound to here: the thread serves all who read, and not the request that was the first.
+  const openPool = AsyncLocalStorage.bind(() =>
+    createPool<ReadJob, unknown>({ spawn, size: 1, batchJobsMax: 1, log }),
+  );
   const run = (job: ReadJob): unknown => {
     if (path === ":memory:") return answerRead(database.db, job);
     if (isClosed) throw new PoolClosed("nothing is read any more");
-    pool ??= createPool<ReadJob, unknown>({ spawn, size: 1, batchJobsMax: 1, log });
+    pool ??= openPool();
     return pool.run(job);
   };
   const read =

@@ -36,7 +36,9 @@ describe("the settings", () => {
       presenceLeaseMs: 15_000,
       logLevel: "info",
       shutdownTimeoutMs: 10_000,
-      unused: [],
+      basePath: "",
+      tls: null,
+      retentionDays: null,
     });
     expect(readConfig({}).speechWorkers).toBeGreaterThan(0);
     expect(readConfig({}).textWorkers).toBeGreaterThan(0);
@@ -183,15 +185,39 @@ describe("the settings", () => {
     expect(refusalOf({ AUTH: "required" })).toMatch(/AUTH.*JWT_SECRET/);
   });
 
-  test("refuse TLS, which this version does not serve", () => {
-    for (const name of ["TLS_CERT", "TLS_KEY"]) {
-      expect(refusalOf({ [name]: "/etc/earshot.pem" })).toContain(name);
+  test("take a certificate and its key, both or none", () => {
+    const both = { TLS_CERT: "/etc/earshot.crt", TLS_KEY: "/etc/earshot.key" };
+    expect(readConfig(both).tls).toEqual({ certPath: both.TLS_CERT, keyPath: both.TLS_KEY });
+    expect(readConfig({}).tls).toBeNull();
+    expect(refusalOf({ TLS_CERT: both.TLS_CERT })).toMatch(/TLS_CERT.*TLS_KEY/);
+    expect(refusalOf({ TLS_KEY: both.TLS_KEY })).toMatch(/TLS_KEY.*TLS_CERT/);
+  });
+
+  test("take a path prefix, with or without a slash at its end", () => {
+    expect(readConfig({}).basePath).toBe("");
+    expect(readConfig({ BASE_PATH: "/" }).basePath).toBe("");
+    expect(readConfig({ BASE_PATH: "/earshot/" }).basePath).toBe("/earshot");
+    expect(readConfig({ BASE_PATH: "/a/b.c-1" }).basePath).toBe("/a/b.c-1");
+    for (const BASE_PATH of [
+      "earshot",
+      "//earshot",
+      "/a//b",
+      "/a?b",
+      "/a/../b",
+      "/ä",
+      "/:a",
+      "/*",
+    ]) {
+      expect(refusalOf({ BASE_PATH })).toContain("BASE_PATH");
     }
   });
 
-  test("of later versions are listed, so that they can be named at the start", () => {
-    const env = { BASE_PATH: "/earshot", RETENTION_DAYS: "30", OTHER: "x" };
-    expect(readConfig(env).unused.sort()).toEqual(["BASE_PATH", "RETENTION_DAYS"]);
+  test("keep things for ever or for whole days", () => {
+    expect(readConfig({}).retentionDays).toBeNull();
+    expect(readConfig({ RETENTION_DAYS: "30" }).retentionDays).toBe(30);
+    for (const RETENTION_DAYS of ["0", "-1", "1.5", "for ever"]) {
+      expect(refusalOf({ RETENTION_DAYS })).toContain("RETENTION_DAYS");
+    }
   });
 });
 

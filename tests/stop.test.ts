@@ -152,9 +152,8 @@ describe("the server", () => {
     }
   });
 
-  test.concurrent("keeps its port from a second one, names settings without effect, and ends when nobody is there", async () => {
-    const server = await startTestServer({ RETENTION_DAYS: "30" });
-    expect(server.output()).toContain("RETENTION_DAYS");
+  test.concurrent("keeps its port from a second one, and ends when nobody is there", async () => {
+    const server = await startTestServer();
     const { port } = new URL(server.url);
     const { code, err } = await outcomeOf(["serve"], {
       SPEECH_ENGINE: "none",

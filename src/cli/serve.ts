@@ -1,7 +1,7 @@
-import { startApp } from "../app.ts";
+import { type App, startApp } from "../app.ts";
 import { readConfig } from "../config.ts";
 import { ConfigError } from "../environment.ts";
-import { createLog, errorFields } from "../platform/log.ts";
+import { type Log, createLog, errorFields } from "../platform/log.ts";
 import { VERSION } from "../version.ts";
 
 /** Signals this close together are one. */
@@ -34,9 +34,6 @@ export async function serve(args: string[]): Promise<number> {
     hasFailed = true;
     failure.resolve("uncaughtException");
   });
-  if (config.unused.length > 0) {
-    main.warn({ settings: config.unused }, "these settings have no effect in this version");
-  }
 
   // Before the start, so that a signal in the middle of it is not lost.
   const signal = nextSignal();
@@ -55,6 +52,8 @@ export async function serve(args: string[]): Promise<number> {
     return 1;
   }
   main.info({ version: VERSION, url: app.url, auth: config.auth }, "listening");
+  // Without a certificate the signal ends the process, as it does by itself.
+  if (config.tls !== null) process.on("SIGHUP", () => void renew(app, main));
 
   main.info({ signal: await Promise.race([signal, failure.promise]) }, "stopping");
   void endAtNextSignal();
@@ -65,6 +64,17 @@ export async function serve(args: string[]): Promise<number> {
   if (!isClean) main.error({}, "not everything stopped in time");
   main.info({}, "stopped");
   return isClean && !hasFailed ? 0 : 1;
+}
+
+/** Certificates are renewed every few weeks: sockets stay, and a file that is wrong changes nothing. */
+async function renew(app: App, log: Log): Promise<void> {
+  try {
+    await app.renewCertificate();
+    log.info({}, "new connections get the certificate that was read just now");
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    log.error({ error: error.message }, "the certificate is the one from before");
+  }
 }
 
 /** One Ctrl-C comes twice when a runner above passes it on as well; a twin is no second wish. */

@@ -14,6 +14,9 @@ const THIS_MACHINE = "this machine";
 /** Groups of an IPv6 address that name a network; one customer has all addresses behind them. */
 const NETWORK_GROUPS = 4;
 
+/** Groups that name a site: what one customer may be given at most, 65,536 networks (RFC 6177). */
+const SITE_GROUPS = 3;
+
 /** What proxies say of whom they speak for. */
 const FORWARDING = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 
@@ -31,6 +34,11 @@ export function createNetworkOf(proxies: TrustedProxies): NetworkOf {
 /** Whether a network is this machine itself: who is there need not ask us to stop it. */
 export function isThisMachine(network: string): boolean {
   return network === THIS_MACHINE;
+}
+
+/** The site that a network of `NetworkOf` is part of: its /48 with IPv6, else the network itself. */
+export function siteOf(network: string): string {
+  return network.includes(":") ? network.split(":").slice(0, SITE_GROUPS).join(":") : network;
 }
 
 /** Whether a proxy has passed a request on. */

@@ -2,7 +2,10 @@ import { type Allowance, createRateLimit } from "../platform/rate.ts";
 
 export type { Allowance };
 
-/** Counts what is tried, by key: a name, a network, or both. Several processes may count together. */
+/**
+ * Counts what is tried, by key: a name, a network, or both. Several processes may count together.
+ * Never rejects: nobody is kept out, or loses an answer, because nothing can be counted.
+ */
 export interface Attempts {
   /** Takes one; 0 when it was there, else in how many milliseconds there will be one. */
   take(key: string): Promise<number>;

@@ -10,6 +10,8 @@ export interface DocsDependencies {
   /** The finished routes that are to be described. */
   routes: AnyElysia;
   version: string;
+  /** What every route is served below; empty for nothing. */
+  basePath: string;
   /** What routes refer to by name, the sockets' frames (`x-frames`) among them. */
   schemas: Record<string, object>;
 }
@@ -20,10 +22,18 @@ interface OpenApi {
 
 interface Operation {
   description?: string;
-  parameters?: { in: string; name: string }[];
+  parameters?: Parameter[];
   requestBody?: Described;
   responses?: Record<string, Described>;
   [ENTRY]?: Entry;
+}
+
+interface Parameter {
+  in: string;
+  name: string;
+  required?: boolean;
+  description?: string;
+  schema?: object;
 }
 
 interface Described {
@@ -36,7 +46,7 @@ const text = page as unknown as string;
 const YEAR_S = 31_536_000;
 
 /** `/docs` and `/docs/json`, with every script and style from the program itself. */
-export function docs({ routes, version, schemas }: DocsDependencies) {
+export function docs({ routes, version, basePath, schemas }: DocsDependencies) {
   let described: Promise<OpenApi> | null = null;
   const asset = (path: string, type: string): Response =>
     new Response(Bun.file(path), {
@@ -45,7 +55,7 @@ export function docs({ routes, version, schemas }: DocsDependencies) {
   const hidden = { detail: { hide: true } };
   return new Elysia({ name: "docs" })
     .get("/docs", () => new Response(text.replaceAll("{version}", version), HTML), hidden)
-    .get("/docs/json", () => (described ??= describe(routes, version, schemas)), hidden)
+    .get("/docs/json", () => (described ??= describe(routes, version, basePath, schemas)), hidden)
     .get("/docs/assets/:version/ui.js", () => asset(bundle, "text/javascript"), hidden)
     .get("/docs/assets/:version/ui.css", () => asset(style, "text/css"), hidden)
     .get("/docs/assets/:version/start.js", () => asset(starter, "text/javascript"), hidden);
@@ -60,6 +70,7 @@ const HTML = { headers: { "content-type": "text/html; charset=utf-8" } };
 async function describe(
   routes: AnyElysia,
   version: string,
+  basePath: string,
   schemas: Record<string, object>,
 ): Promise<OpenApi> {
   // Loaded when somebody reads it: that takes longer than the rest of a start.
@@ -72,6 +83,7 @@ async function describe(
         version,
         description: "Rooms, captions and topics for groups that talk.",
       },
+      ...(basePath !== "" && { servers: [{ url: basePath }] }),
       components: {
         securitySchemes: {
           bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
@@ -92,6 +104,7 @@ async function describe(
       onlyJson(operation);
       tellProblems(operation);
       tellEntry(operation);
+      tellCommon(operation);
     }
   }
   return openApi;
@@ -113,26 +126,46 @@ function tellProblems({ responses = {} }: Operation): void {
   }
 }
 
+/** What everyone may say of themselves where people come in. */
+const STATED_USER: Parameter = {
+  in: "query",
+  name: "user_id",
+  required: false,
+  description: "one's own number, else 403; with AUTH=open the number of a guest without a token",
+  schema: { type: "integer", minimum: 0 },
+};
+
 /** Says of a guarded route who gets in, and what the guard answers to others. */
 function tellEntry(operation: Operation): void {
   const { [ENTRY]: entry, parameters = [] } = operation;
   if (entry === undefined) return;
   delete operation[ENTRY];
   operation.description = [entry.who, operation.description].filter(Boolean).join(" ");
-  // Whose number is stated must be one's own.
-  const isStated = parameters.some((one) => one.in === "query" && one.name === "user_id");
+  const isStated = parameters.some(({ name }) => name === STATED_USER.name);
+  if (entry.isPerson && !isStated) operation.parameters = [...parameters, STATED_USER];
   operation.responses = {
     ...operation.responses,
-    401: {
-      ...problemAnswer,
-      description: "nobody the server knows: no token or key, or a wrong one",
-    },
-    ...((entry.isForbidding || isStated) && {
-      403: { ...problemAnswer, description: "somebody who may not do this" },
-    }),
-    429: {
-      ...problemAnswer,
-      description: "too many requests; `Retry-After` says how long to wait",
-    },
+    401: answer("nobody the server knows: no token or key, or a wrong one"),
+    403: answer("somebody who may not do this"),
   };
+}
+
+/** Says what is answered wherever there is something to be wrong; a route's own words go first. */
+function tellCommon(operation: Operation): void {
+  const { parameters = [], requestBody, responses } = operation;
+  const isDescribed = parameters.length > 0 || requestBody !== undefined;
+  operation.responses = {
+    ...(requestBody !== undefined && {
+      400: answer("the body is no JSON"),
+      408: answer("the body comes too slowly"),
+      413: answer("the body is too large"),
+    }),
+    ...(isDescribed && { 422: answer("the request is not as described") }),
+    ...responses,
+    429: answer("too many requests; `Retry-After` says how long to wait"),
+  };
+}
+
+function answer(description: string): Described {
+  return { ...problemAnswer, description };
 }

@@ -6,8 +6,8 @@
 export interface Entry {
   /** Sentences for the route's description. */
   who: string;
-  /** Whether somebody who is known may be refused, whatever is asked for. */
-  isForbidding: boolean;
+  /** Whether it may be a person, who can state the own number in the query. */
+  isPerson: boolean;
 }
 
 export const ENTRY = "x-entry";
@@ -18,7 +18,7 @@ export const SIGNED_IN = {
   security: BEARER,
   [ENTRY]: {
     who: "Needs a token; with AUTH=open guests come in without one.",
-    isForbidding: false,
+    isPerson: true,
   } satisfies Entry,
 };
 
@@ -26,7 +26,7 @@ export const ADMIN = {
   security: BEARER,
   [ENTRY]: {
     who: "Needs the token of an admin, also with AUTH=open.",
-    isForbidding: true,
+    isPerson: true,
   } satisfies Entry,
 };
 
@@ -36,7 +36,15 @@ export const SIGNED_IN_OR_KEY = {
     who:
       "Needs a token or, in its place, an API key with the scope `audio`; with AUTH=open guests come " +
       "in without one.",
-    isForbidding: true,
+    isPerson: true,
+  } satisfies Entry,
+};
+
+export const WATCHER = {
+  security: [{ key: [] }, ...BEARER],
+  [ENTRY]: {
+    who: "Needs an API key, whatever its scopes, or the token of an admin; with AUTH=open neither.",
+    isPerson: false,
   } satisfies Entry,
 };
 
@@ -46,6 +54,6 @@ export const KEYED = {
     who:
       "Needs an API key with the scope `posts`, or the token of an admin; with AUTH=open neither, as " +
       "long as there is no key.",
-    isForbidding: true,
+    isPerson: false,
   } satisfies Entry,
 };

@@ -1,12 +1,17 @@
 import { Elysia, type ValidationError } from "elysia";
 import { WritesFull, isLocked } from "../platform/commit.ts";
+import { isDiskFull } from "../platform/disk.ts";
 import { type Log, errorFields } from "../platform/log.ts";
 import { PoolClosed, PoolFull } from "../platform/pool.ts";
 import { isRedisAway } from "../platform/redis.ts";
 import { ServiceFailed } from "../speech/engine.ts";
+import { isNoJson } from "./limits.ts";
 import { Problem, problemResponse } from "./problem.ts";
 
 const RETRY_MS = 1_000;
+/** Room on a disk is made by people. */
+const DISK_RETRY_MS = 10_000;
+const INSUFFICIENT_STORAGE = 507;
 const ERRORS_TOLD_MAX = 10;
 /** The client has gone: nobody reads the answer, and what failed for its sake is no news. */
 const GONE_STATUS = 499;
@@ -27,6 +32,12 @@ export function asProblem(error: unknown): Problem | null {
       retryAfterMs: RETRY_MS,
     });
   }
+  if (isDiskFull(error)) {
+    return new Problem("internal", "The server's disk is full; nothing of this was kept", {
+      status: INSUFFICIENT_STORAGE,
+      retryAfterMs: DISK_RETRY_MS,
+    });
+  }
   if (error instanceof ServiceFailed) {
     const { message, retryAfterMs } = error;
     return new Problem("upstream_failed", message, retryAfterMs === null ? {} : { retryAfterMs });
@@ -42,8 +53,12 @@ export function asProblem(error: unknown): Problem | null {
 /** Members that an answer has besides those of problem details: other protocols have their own. */
 export type MoreMembers = (path: string, problem: Problem) => Record<string, unknown>;
 
-/** Turns whatever a route throws into `application/problem+json`. */
-export function errorAnswers(log: Log, more: MoreMembers = () => ({})) {
+/** Turns whatever a route throws into `application/problem+json`, and tells `onProblem` of it. */
+export function errorAnswers(
+  log: Log,
+  more: MoreMembers = () => ({}),
+  onProblem: (problem: Problem, request: Request) => void = () => undefined,
+) {
   return new Elysia({ name: "errors" }).onError(
     { as: "global" },
     ({ code, error, request }): Response => {
@@ -56,6 +71,7 @@ export function errorAnswers(log: Log, more: MoreMembers = () => ({})) {
         return new Response(null, { status: GONE_STATUS });
       }
       const problem = known ?? logged(error, request, log);
+      onProblem(problem, request);
       return problemResponse(problem, more(new URL(request.url).pathname, problem));
     },
   );
@@ -81,10 +97,14 @@ function routingProblem(code: string | number): Problem | null {
 /** Names the fields that are wrong and never repeats their values. */
 function validationProblem({
   type,
+  value,
   all,
-}: Readonly<Pick<ValidationError, "type" | "all">>): Problem {
+}: Readonly<Pick<ValidationError, "type" | "value" | "all">>): Problem {
   if (type === "response")
     return new Problem("internal", "The server's answer was not as described");
+  if (type === "body" && isNoJson(value)) {
+    return new Problem("invalid", "The body must be application/json");
+  }
   const errors = all.slice(0, ERRORS_TOLD_MAX).map((one) => ({
     path: "path" in one ? one.path : "",
     // The summary, which reads better, ends in the value that was found.

@@ -2,7 +2,7 @@ import { Elysia } from "elysia";
 import { firstCharacters } from "./characters.ts";
 import type { Caller, Identity, KeyCaller } from "./caller.ts";
 import { sentBearer, sentKeys } from "./credentials.ts";
-import { ADMIN, KEYED, SIGNED_IN, SIGNED_IN_OR_KEY } from "./entry.ts";
+import { ADMIN, KEYED, SIGNED_IN, SIGNED_IN_OR_KEY, WATCHER } from "./entry.ts";
 import type { KeyScope } from "./keys.store.ts";
 import type { ApiKey, Keys } from "./keys.ts";
 import { Problem } from "./problem.ts";
@@ -33,6 +33,8 @@ export interface Identify {
   admin(request: Request): Promise<Visitor>;
   signedInOrKey(request: Request): Promise<Caller | KeyCaller>;
   keyed(request: Request): Promise<Caller | KeyCaller>;
+  /** Whether it may watch; that is all that is asked of it. */
+  watcher(request: Request): Promise<void>;
 }
 
 const NAME_CHARACTERS_MAX = 100;
@@ -118,7 +120,25 @@ export function createIdentify(dependencies: GuardDependencies): Identify {
     throw new Problem("unauthorized", "This needs an API key: X-API-Key: <key>");
   };
 
-  return { signedIn, admin, signedInOrKey, keyed };
+  // With the door open whoever watches is on this machine, and a key would only be in its way.
+  const watcher = async (request: Request): Promise<void> => {
+    if (auth === "open") return;
+    const token = bearerOf(request);
+    const sent = [...sentKeys(request), ...(token === null ? [] : [token])];
+    if (sent.length === 0) {
+      throw new Problem("unauthorized", "This needs an API key: X-API-Key: <key>");
+    }
+    const found = await Promise.all(sent.map(keys.verify));
+    if (found.some((key) => key !== null)) return;
+    const identity = token === null ? null : await identityOf(token);
+    if (identity === null) throw refused();
+    await takeRequest(requests, String(identity.caller.userId));
+    if (identity.caller.role !== "admin") {
+      throw new Problem("forbidden", "Only an API key or an admin may do this");
+    }
+  };
+
+  return { signedIn, admin, signedInOrKey, keyed, watcher };
 }
 
 /**
@@ -126,7 +146,8 @@ export function createIdentify(dependencies: GuardDependencies): Identify {
  * marked `admin: true` are for admins, also where the door is open. Those marked `signedInOrKey: true`
  * are for clients of other services: an API key with the scope `audio` may stand in the token's place,
  * and where nobody has to sign in any text may. Those marked `keyed: true` are for an API key with the
- * scope `posts` or an admin; with the door open they are for everyone until there is a key.
+ * scope `posts` or an admin; with the door open they are for everyone until there is a key. Those marked
+ * `watcher: true` are for any API key or an admin, and with the door open for everyone.
  */
 export function guard(identify: Identify) {
   const visitors = new WeakMap<Request, Visitor>();
@@ -170,6 +191,10 @@ export function guard(identify: Identify) {
         callers.set(request, await identify.keyed(request));
       },
       resolve,
+    },
+    watcher: {
+      detail: WATCHER,
+      transform: ({ request }: { request: Request }) => identify.watcher(request),
     },
   });
 }

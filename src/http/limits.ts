@@ -1,39 +1,65 @@
 import { Elysia } from "elysia";
+import { parseJsonText } from "./json-text.ts";
 import { Problem } from "./problem.ts";
 
 /** The largest body; one that says it is larger is refused before it is read, others on the way. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A body may keep us waiting so long, and a second more for every so many bytes. */
-const BODY_WAIT_MS = 30_000;
+export const BODY_WAIT_MS = 30_000;
 const BODY_BYTES_A_SECOND_MIN = 1_024;
 const REQUEST_TIMEOUT = 408;
 
 const JSON_TYPE = "application/json";
 
+/** The field of a body that is not said to be JSON, as routes are given it. */
+const NO_JSON_FIELD = "(not application/json)";
+
+/**
+ * What stands for such a body: no described one takes the field, so that it is refused also where none
+ * is required, and nobody sees it where none is described.
+ */
+const NO_JSON = Object.freeze({ [NO_JSON_FIELD]: null });
+
+/** Whether a body that was refused is none that was read. */
+export function isNoJson(body: unknown): boolean {
+  return typeof body === "object" && body !== null && NO_JSON_FIELD in body;
+}
+
 /**
  * Refuses bodies that are too large. Routes are given their JSON parsed; a body of any other kind is
  * left unread for the route that wants it, and that reads it with `limitedBody`. `largerAt` says
- * which addresses take more, in bytes; theirs are left unread whatever they are. A body that comes too
- * slowly is answered 408.
+ * which addresses take more, in bytes; theirs are left unread whatever they are. `smallerAt` says
+ * which take less. A body that comes too slowly is answered 408.
  */
 export function bodyLimit(
   largerAt: Readonly<Record<string, number>> = {},
   waitMs: number = BODY_WAIT_MS,
+  smallerAt: Readonly<Record<string, number>> = {},
 ) {
+  const bytesMaxAt = { ...largerAt, ...smallerAt };
+  const bytesMaxOf = (request: Request): number => bytesMaxAt[pathOf(request)] ?? BODY_BYTES_MAX;
+  const least = Math.min(BODY_BYTES_MAX, ...Object.values(smallerAt));
   return new Elysia({ name: "limits" })
     .onRequest(({ request }) => {
       const bytes = Number(request.headers.get("content-length") ?? 0);
-      if (bytes <= BODY_BYTES_MAX) return;
-      const bytesMax = largerAt[pathOf(request)] ?? BODY_BYTES_MAX;
+      if (bytes <= least) return;
+      const bytesMax = bytesMaxOf(request);
       if (bytes > bytesMax) throw tooLarge(bytesMax);
     })
     .onParse({ as: "global" }, ({ request }, contentType) => {
-      if (contentType === "") return undefined;
-      if (contentType !== JSON_TYPE || pathOf(request) in largerAt) return null;
-      // One that told its length is as long as it said.
-      return isLengthTold(request) ? parseTold(request, waitMs) : parseJson(request, waitMs);
+      if (request.body === null) return undefined;
+      if (!isJson(contentType) || pathOf(request) in largerAt) return NO_JSON;
+      // One that told its length is as long as it said, and was looked at before.
+      return isLengthTold(request)
+        ? parseTold(request, waitMs)
+        : parseStreamed(request, bytesMaxOf(request), waitMs);
     });
+}
+
+/** Whether a media type, without its parameters, is JSON's: in any case, with space around it. */
+function isJson(contentType: string): boolean {
+  return contentType === JSON_TYPE || contentType.trim().toLowerCase() === JSON_TYPE;
 }
 
 /**
@@ -91,14 +117,15 @@ function pathOf({ url }: Request): string {
   return new URL(url).pathname.replace(/\/$/, "");
 }
 
-async function parseJson(request: Request, waitMs: number): Promise<unknown> {
+async function parseStreamed(request: Request, bytesMax: number, waitMs: number): Promise<unknown> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of limitedBody(request, BODY_BYTES_MAX, waitMs)) pieces.push(piece);
-  return JSON.parse(Buffer.concat(pieces).toString());
+  for await (const piece of limitedBody(request, bytesMax, waitMs)) pieces.push(piece);
+  // As the server reads those of a told length: without the mark that some texts begin with.
+  return parseJsonText(new TextDecoder().decode(Buffer.concat(pieces)));
 }
 
 /**
- * The JSON of a body whose length was told, by the server's own parser, which is quicker but tells
+ * The JSON of a body whose length was told, read by the server itself, which is quicker but tells
  * nothing of how far it is: a body has the time of one that is all there. That is less than the minute
  * after which the server cuts silent connections without an answer, unless 30 KB or more were told.
  */
@@ -107,16 +134,19 @@ function parseTold(request: Request, waitMs: number): Promise<unknown> {
   // By hand, and not by `within`: every request that brings JSON comes by here.
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(tooSlow()), ms);
-    request.json().then(
-      (value: unknown) => {
-        clearTimeout(timer);
-        resolve(value);
-      },
-      (error: Error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
+    request
+      .text()
+      .then(parseJsonText)
+      .then(
+        (value: unknown) => {
+          clearTimeout(timer);
+          resolve(value);
+        },
+        (error: Error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      );
   });
 }
 

@@ -11,6 +11,8 @@ export interface PagesDependencies {
   loadWeb(): Promise<WebApp>;
   auth: "open" | "required";
   isRegistrationOpen: boolean;
+  /** What everything is served below; empty for nothing. */
+  basePath: string;
 }
 
 /** Addresses that the browser app makes its views of; `/` is one of them. */
@@ -38,10 +40,10 @@ interface Site {
 }
 
 /** `/`: the browser app for people, `{"Hello":"World"}` for programs; and the app's other views. */
-export function pages({ loadWeb, auth, isRegistrationOpen }: PagesDependencies) {
+export function pages({ loadWeb, ...settings }: PagesDependencies) {
   let loading: Promise<Site> | null = null;
   const site = (): Promise<Site> =>
-    (loading ??= loadWeb().then((web) => createSite(web, { auth, isRegistrationOpen })));
+    (loading ??= loadWeb().then((web) => createSite(web, settings)));
   const page = async (): Promise<Response> =>
     new Response((await site()).html, {
       headers: {
@@ -85,7 +87,7 @@ export function pages({ loadWeb, auth, isRegistrationOpen }: PagesDependencies) 
 
 function createSite(
   { html, files }: WebApp,
-  { auth, isRegistrationOpen }: Omit<PagesDependencies, "loadWeb">,
+  { auth, isRegistrationOpen, basePath }: Omit<PagesDependencies, "loadWeb">,
 ): Site {
   const hasher = new Bun.CryptoHasher("sha256");
   const assets = new Map<string, Asset>();
@@ -97,7 +99,8 @@ function createSite(
   }
   const mark = hasher.digest("hex").slice(0, 12);
   const filled = html
-    .replaceAll("{assets}", `${ASSETS}/${mark}`)
+    .replaceAll("{assets}", `${basePath}${ASSETS}/${mark}`)
+    .replaceAll("{base}", basePath)
     .replace("{auth}", auth)
     .replace("{registration}", isRegistrationOpen ? "open" : "closed");
   return { html: filled, assets, mark };

@@ -49,12 +49,14 @@ export async function takeRequest(requests: Attempts, key: string): Promise<void
 }
 
 async function keyOf(request: Request, keys: Pick<Keys, "verify">): Promise<ApiKey | null> {
-  const sent = sentKeys(request)[0] ?? sentBearer(request);
+  const [sent] = sentKeys(request);
+  if (sent !== undefined) return keys.verify(sent);
+  const bearer = sentBearer(request);
   // Most requests bring the token of a session, and those are not looked for among the keys.
-  return sent === null || isToken(sent) ? null : keys.verify(sent);
+  return bearer === null || isToken(bearer) ? null : keys.verify(bearer);
 }
 
-/** Whether it looks like a JWT: three parts. */
+/** Whether it looks like a JWT: three parts, of which the first is an object's JSON in base64. */
 function isToken(sent: string): boolean {
-  return sent.split(".", 4).length === 3;
+  return sent.startsWith("eyJ") && sent.split(".", 4).length === 3;
 }

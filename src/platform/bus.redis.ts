@@ -1,4 +1,4 @@
-import { type Bus, createListeners } from "./bus.ts";
+import { type CountedBus, busMessages, createListeners } from "./bus.ts";
 import { type Log, errorFields } from "./log.ts";
 import { type RedisClient, closeRedis, openRedis } from "./redis.ts";
 
@@ -19,7 +19,12 @@ export interface RedisBusDependencies {
  * The bus of several processes. What this process publishes reaches its own listeners directly, so
  * they hear each other while Redis is away; the echo that Redis returns is dropped.
  */
-export function createRedisBus({ url, commands, processId, log }: RedisBusDependencies): Bus {
+export function createRedisBus({
+  url,
+  commands,
+  processId,
+  log,
+}: RedisBusDependencies): CountedBus {
   const listeners = createListeners();
   const missed: (() => void)[] = [];
   const beatChannel = `beat:${processId}`;
@@ -28,11 +33,14 @@ export function createRedisBus({ url, commands, processId, log }: RedisBusDepend
   let expectedSince = performance.now();
   let losing = false;
   let closed = false;
+  let published = 0;
+  let received = 0;
   let subscriber = openSubscriber();
 
   const receive = (message: string, channel: string): void => {
     const cut = message.indexOf(" ");
     if (cut < 0 || message.slice(0, cut) === processId) return;
+    received++;
     listeners.tell(channel.slice(PREFIX.length), JSON.parse(message.slice(cut + 1)));
   };
 
@@ -90,7 +98,9 @@ export function createRedisBus({ url, commands, processId, log }: RedisBusDepend
   }, BEAT_EVERY_MS);
 
   return {
+    measure: () => [busMessages(published, received)],
     publish: (channel, message) => {
+      published++;
       listeners.tell(channel, message);
       if (commands.isReady)
         own(commands.publish(PREFIX + channel, `${processId} ${JSON.stringify(message)}`));

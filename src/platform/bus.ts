@@ -1,3 +1,5 @@
+import { type Measure, counter } from "./metrics.ts";
+
 /** A message to everyone who listens, in every process. It may be lost; what must not be is stored. */
 export interface Bus {
   /**
@@ -11,6 +13,11 @@ export interface Bus {
   /** Whether other processes can be heard; always true when there are none. */
   connected(): boolean;
   close(): Promise<void>;
+}
+
+/** A bus that counts what it carries. */
+export interface CountedBus extends Bus {
+  measure: Measure;
 }
 
 export type BusListener = (message: unknown) => void;
@@ -51,10 +58,15 @@ export function createListeners(): Listeners {
 }
 
 /** The bus of a process that is alone. */
-export function createMemoryBus(): Bus {
+export function createMemoryBus(): CountedBus {
   const listeners = createListeners();
+  let published = 0;
   return {
-    publish: (channel, message) => listeners.tell(channel, message),
+    measure: () => [busMessages(published, 0)],
+    publish: (channel, message) => {
+      published++;
+      listeners.tell(channel, message);
+    },
     subscribe: (channel, listener) => {
       listeners.add(channel, listener);
       return { ready: Promise.resolve(), stop: () => void listeners.remove(channel, listener) };
@@ -63,4 +75,16 @@ export function createMemoryBus(): Bus {
     connected: () => true,
     close: () => Promise.resolve(),
   };
+}
+
+/** What a bus has carried, as it is told. */
+export function busMessages(published: number, received: number) {
+  return counter(
+    "earshot_bus_messages_total",
+    "Messages between parts and processes: said here, and heard from other processes.",
+    [
+      [{ direction: "published" }, published],
+      [{ direction: "received" }, received],
+    ],
+  );
 }

@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { type Measure, counter, createHistogram, gauge, histogram } from "./metrics.ts";
 
 /**
  * Runs `write` inside a transaction and resolves with what it returned once that is on the disk.
@@ -9,6 +10,9 @@ export type Commit = <T>(write: () => T) => Promise<T>;
 
 export interface GroupCommit {
   commit: Commit;
+  /** Whether the last writes did not reach the disk, for no fault of theirs: it is full or broken, or locked. */
+  isFailing(): boolean;
+  measure: Measure;
   /** Resolves when everything that was handed in has been committed; later writes are refused. */
   close(): Promise<void>;
 }
@@ -24,6 +28,9 @@ const WAITING_WRITES_MAX = 20_000;
 const TRANSACTION_MS_MAX = 5;
 /** How long another process may hold the write lock before the writes are refused. */
 const LOCKED_MS_MAX = 10_000;
+const COMMIT_TIMES_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
+/** What SQLite says when the file cannot be written, whatever was to be written. */
+const DISK_ERRORS = /^SQLITE_(?:FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN|PERM|AUTH)/;
 
 interface Write {
   run(): unknown;
@@ -45,6 +52,9 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
   let scheduled = false;
   let closing = false;
   const drained: (() => void)[] = [];
+  const seconds = createHistogram(COMMIT_TIMES_S);
+  const counts = { done: 0, failed: 0, lockedTries: 0, diskErrors: 0 };
+  let isFailing = false;
 
   const begin = sqlite.prepare("BEGIN IMMEDIATE");
   const commit = sqlite.prepare("COMMIT");
@@ -76,6 +86,7 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
   /** Commits the first writes of `batch` and answers their callers; returns how many those were. */
   const transact = (batch: Write[]): number => {
     const outcomes: Outcome[] = [];
+    const askedAt = performance.now();
     try {
       begin.run();
       const startedAt = performance.now();
@@ -86,15 +97,42 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
       commit.run();
     } catch (error) {
       if (sqlite.inTransaction) rollback.run();
-      if (isLocked(error)) return refuseOverdue(batch, error);
+      if (isLocked(error)) return refuse(batch, error);
+      note(error);
+      counts.failed += batch.length;
       for (const write of batch) write.reject(error);
       return batch.length;
     }
+    seconds.observe((performance.now() - askedAt) / 1000);
+    isFailing = false;
     for (const outcome of outcomes) {
-      if ("error" in outcome) outcome.write.reject(outcome.error);
+      if ("error" in outcome) fail(outcome.write, outcome.error);
       else outcome.write.resolve(outcome.value);
     }
+    counts.done += outcomes.length;
     return outcomes.length;
+  };
+
+  const fail = (write: Write, error: unknown): void => {
+    note(error);
+    counts.failed++;
+    counts.done--;
+    write.reject(error);
+  };
+
+  /** Remembers an error that any other write would meet as well. */
+  const note = (error: unknown): void => {
+    if (!isDiskError(error)) return;
+    counts.diskErrors++;
+    isFailing = true;
+  };
+
+  const refuse = (batch: Write[], error: unknown): number => {
+    const refused = refuseOverdue(batch, error);
+    counts.lockedTries++;
+    counts.failed += refused;
+    if (refused > 0) isFailing = true;
+    return refused;
   };
 
   const attempt = (write: Write): Outcome => {
@@ -113,6 +151,29 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
   };
 
   return {
+    isFailing: () => isFailing,
+    measure: () => [
+      histogram(
+        "earshot_commit_seconds",
+        "Time of a commit with all the writes that share it, the flush to the disk included.",
+        seconds,
+      ),
+      counter("earshot_writes_total", "Writes to the database by what became of them.", [
+        [{ outcome: "done" }, counts.done],
+        [{ outcome: "failed" }, counts.failed],
+      ]),
+      gauge("earshot_writes_waiting", "Writes that wait for their commit.", waiting.length),
+      counter(
+        "earshot_commit_locked_total",
+        "Commits that were put off because another process held the lock.",
+        counts.lockedTries,
+      ),
+      counter(
+        "earshot_disk_errors_total",
+        "Commits and writes that failed because the database file could not be written.",
+        counts.diskErrors,
+      ),
+    ],
     commit: <T>(run: () => T): Promise<T> => {
       if (closing) return Promise.reject(new WritesFull("the database is closing"));
       if (waiting.length >= WAITING_WRITES_MAX) {
@@ -139,6 +200,13 @@ function refuseOverdue(batch: Write[], error: unknown): number {
   const overdue = batch.findLastIndex((w) => performance.now() - w.since > LOCKED_MS_MAX) + 1;
   for (const write of batch.slice(0, overdue)) write.reject(error);
   return overdue;
+}
+
+/** SQLite's own word may stand behind that of whoever wrote the statement. */
+function isDiskError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return DISK_ERRORS.test(code) || isDiskError(error.cause);
 }
 
 /** Whether another process held the database for longer than writes wait. */

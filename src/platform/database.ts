@@ -1,8 +1,9 @@
 import { Database as Sqlite } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { type Commit, createGroupCommit, isLocked } from "./commit.ts";
+import type { Measure } from "./metrics.ts";
 import { migrate } from "./migrations.ts";
 
 /** The open database. Reads are synchronous and see every commit; writes go through `commit`. */
@@ -11,6 +12,12 @@ export interface Database {
   commit: Commit;
   /** Throws when the database cannot be read. */
   check(): void;
+  /**
+   * Whether the last write reached the disk. When it did not, something is written now, so that whoever
+   * asks again hears whether that is still so, though nobody else may write.
+   */
+  isWritable(): boolean;
+  measure: Measure;
   /** Whether another process has committed something since this was last asked. */
   changedElsewhere(): boolean;
   /** Waits for the writes that were handed in, then closes the file. */
@@ -19,6 +26,8 @@ export interface Database {
 
 /** How long a start waits for other processes that migrate the same file. */
 const START_LOCK_MS_MAX = 15_000;
+/** Some file systems give a file another number when it is written first; that ends here. */
+const OPENINGS_MAX = 3;
 
 /**
  * Opens `path` (or `:memory:`), makes its folder and brings it up to date. A commit survives a power
@@ -26,9 +35,8 @@ const START_LOCK_MS_MAX = 15_000;
  */
 export function openDatabase(path: string): Database {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
-  const sqlite = new Sqlite(path, { create: true, strict: true });
+  const sqlite = openFile(path);
   try {
-    sqlite.run(`PRAGMA busy_timeout=${START_LOCK_MS_MAX}`);
     retryLocked(() => void sqlite.run("PRAGMA journal_mode=WAL"));
     sqlite.run("PRAGMA synchronous=FULL");
     sqlite.run("PRAGMA foreign_keys=ON");
@@ -46,10 +54,27 @@ export function openDatabase(path: string): Database {
   // SQLite moves this number for every other connection's commits and for none of our own.
   const version = sqlite.prepare<{ data_version: number }, []>("PRAGMA data_version");
   let seenVersion = version.get()?.data_version;
+  // The number of a file's format that programs may set for themselves: it stays as it is, but is
+  // written down again, in a page like any other.
+  const format = sqlite.query<{ user_version: number }, []>("PRAGMA user_version").get();
+  let trying: Promise<void> | null = null;
+  const tryToWrite = (): void => {
+    trying ??= group
+      .commit(() => void sqlite.run(`PRAGMA user_version=${format?.user_version ?? 0}`))
+      // Why it failed is known to the group commit.
+      .catch(() => undefined)
+      .finally(() => (trying = null));
+  };
   return {
     db: drizzle({ client: sqlite }),
     commit: group.commit,
     check: () => void probe.get(),
+    isWritable: () => {
+      const isFailing = group.isFailing();
+      if (isFailing) tryToWrite();
+      return !isFailing;
+    },
+    measure: group.measure,
     changedElsewhere: () => {
       const current = version.get()?.data_version;
       const changed = current !== seenVersion;
@@ -64,6 +89,34 @@ export function openDatabase(path: string): Database {
       sqlite.close();
     },
   };
+}
+
+/**
+ * Whoever waited for a restore has waited for the file that it has put aside, and must not write a log
+ * under the name that belongs to the new one: that is opened instead.
+ */
+function openFile(path: string): Sqlite {
+  for (let tries = 1; ; tries++) {
+    const before = fileAt(path);
+    const sqlite = new Sqlite(path, { create: true, strict: true });
+    try {
+      sqlite.run(`PRAGMA busy_timeout=${START_LOCK_MS_MAX}`);
+      // Waits for who has the file alone.
+      retryLocked(() => void sqlite.run("SELECT count(*) FROM sqlite_schema"));
+      if (before === null || before === fileAt(path) || tries === OPENINGS_MAX) return sqlite;
+    } catch (error) {
+      sqlite.close();
+      throw error;
+    }
+    sqlite.close();
+  }
+}
+
+/** Which file has the name; null when none has. */
+function fileAt(path: string): string | null {
+  if (path === ":memory:") return null;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? null : `${stats.dev} ${stats.ino}`;
 }
 
 /**

@@ -4,6 +4,9 @@ import type { RedisClient } from "./redis.ts";
 // A hash holds a key's fields and a number beside it their bytes. Each script is one step for every
 // other client, so no value is counted twice and none slips past the limit.
 
+/** All that a key holds may be some 30 MB, which take their time on a network. */
+const ANSWER_MS_MAX = 3_000;
+
 const PUT = `
   local fields = redis.call('HLEN', KEYS[1])
   local bytes = redis.call('EXISTS', KEYS[1]) == 1 and tonumber(redis.call('GET', KEYS[2]) or '0') or 0
@@ -27,7 +30,11 @@ const REMOVE = `
   elseif redis.call('EXISTS', KEYS[2]) == 1 then redis.call('DECRBY', KEYS[2], freed) end
   return 1`;
 
-/** What is kept lives in Redis, shared by every process and with whoever else reads the hashes. */
+/**
+ * What is kept lives in Redis, shared by every process and with whoever else reads the hashes. Each
+ * call rejects with an error that `isRedisAway` knows when Redis does not answer in time: nothing is
+ * kept here instead, where it would be lost to the others.
+ */
 export function createRedisKept(
   redis: RedisClient,
   { ageMs, keyBytesMax, keyFieldsMax }: KeptLimits,
@@ -36,15 +43,19 @@ export function createRedisKept(
   return {
     put: async (key, fields) => {
       const limits = [ageMs, keyBytesMax, keyFieldsMax].map(String);
-      const answer = await redis.eval(PUT, {
-        keys: keys(key),
-        arguments: [...limits, ...Object.entries(fields).flat()],
-      });
+      const answer = await redis.inTime(
+        () =>
+          redis.eval(PUT, {
+            keys: keys(key),
+            arguments: [...limits, ...Object.entries(fields).flat()],
+          }),
+        ANSWER_MS_MAX,
+      );
       return answer === 1 ? "kept" : "key_full";
     },
-    get: async (key) => ({ ...(await redis.hGetAll(key)) }),
+    get: async (key) => ({ ...(await redis.inTime(() => redis.hGetAll(key), ANSWER_MS_MAX)) }),
     remove: async (key, fields) => {
-      await redis.eval(REMOVE, { keys: keys(key), arguments: [...fields] });
+      await redis.inTime(() => redis.eval(REMOVE, { keys: keys(key), arguments: [...fields] }));
     },
   };
 }

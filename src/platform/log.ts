@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import pino from "pino";
 import type { LogLevel } from "../config.ts";
 
@@ -15,16 +16,44 @@ export interface Log {
   part(name: string): Log;
 }
 
+/** Something that is worked on, and that lines are marked with meanwhile. */
+export interface LogScope {
+  request: string;
+}
+
+export interface RootLog extends Log {
+  /**
+   * Runs something whose lines say for which request they are, as do those of all that it begins. What
+   * goes on for others as well is bound by `AsyncLocalStorage.bind` where it is made.
+   */
+  within<Argument, Result>(
+    scope: LogScope,
+    run: (argument: Argument) => Result,
+    argument: Argument,
+  ): Result;
+  /** What runs now; null outside of `within`. */
+  scope(): LogScope | null;
+}
+
 /** Where lines go; standard output unless a test or a command wants them elsewhere. */
 export type LogSink = (line: string) => void;
 
 /** Opens the log. Lines look like `{"level":"info","time":1700000000000,"part":"http","msg":"…"}`. */
-export function createLog(level: LogLevel, sink?: LogSink): Log {
+export function createLog(level: LogLevel, sink?: LogSink): RootLog {
+  const scopes = new AsyncLocalStorage<LogScope>();
+  const mixin = (): LogFields => {
+    const scope = scopes.getStore();
+    return scope === undefined ? {} : { request: scope.request };
+  };
   const root = pino(
-    { level, base: null, formatters: { level: (label) => ({ level: label }) } },
+    { level, base: null, formatters: { level: (label) => ({ level: label }) }, mixin },
     sink === undefined ? pino.destination({ dest: 1, sync: true }) : { write: sink },
   );
-  return wrap(root);
+  return {
+    ...wrap(root),
+    within: (scope, run, argument) => scopes.run(scope, run, argument),
+    scope: () => scopes.getStore() ?? null,
+  };
 }
 
 /** What an error may say in the log: its kind, code and message, and the stack where it is ours. */

@@ -14,6 +14,13 @@ const MIGRATIONS: readonly { name: string; sql: string }[] = [
   { name: "0004_accounts", sql: accounts },
 ];
 
+/** Whether a database that has had these migrations, by name, is as this version makes it. */
+export function isCurrent(applied: readonly string[]): boolean {
+  return (
+    MIGRATIONS.every(({ name }, at) => applied[at] === name) && applied.length === MIGRATIONS.length
+  );
+}
+
 /** A database that a newer version of the program has changed already. */
 class NewerDatabase extends Error {
   override name = "NewerDatabase";

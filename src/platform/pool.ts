@@ -6,6 +6,8 @@ export interface Pool<Job, Result> {
   /** Rejects with `PoolFull`, `JobFailed` or `PoolClosed`. */
   run(job: Job): Promise<Result>;
   ready(): boolean;
+  /** Jobs that no worker has been given yet. */
+  queued(): number;
   /** Waits for the jobs that were handed in, at most `withinMs`; what is left is rejected. */
   close(withinMs: number): Promise<void>;
 }
@@ -156,6 +158,7 @@ export function createPool<Job, Result>(dependencies: PoolDependencies): Pool<Jo
       });
     },
     ready: () => members.some((member) => member.thread.ready()),
+    queued: () => queue.length,
     close: async (withinMs) => {
       closed = true;
       if (queue.length > 0 || members.some((member) => member.inFlight.size > 0)) {

@@ -37,9 +37,14 @@ export function createRateLimit({ burst, everyMs }: Allowance, now: () => number
     take: (key) => {
       const at = now();
       const whole = wholeAt.get(key);
-      const from = Math.max(whole ?? 0, at);
+      // Later than when all are taken: the clock was put back, and nobody waits for it to come round.
+      const latest = at + burst * everyMs;
+      const from = Math.max(Math.min(whole ?? 0, latest), at);
       const waitMs = from - at - (burst - 1) * everyMs;
-      if (waitMs > 0) return Math.ceil(waitMs);
+      if (waitMs > 0) {
+        if (from !== whole) wholeAt.set(key, from);
+        return Math.ceil(waitMs);
+      }
       // Only a new key makes the count larger, so only then there is need to look for old ones.
       if (whole === undefined) sweep(at);
       else wholeAt.delete(key);

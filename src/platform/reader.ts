@@ -14,3 +14,15 @@ export function openReader(path: string): Database["db"] {
   sqlite.run(`PRAGMA busy_timeout=${LOCKED_MS_MAX}`);
   return drizzle({ client: sqlite });
 }
+
+/** Reads a database file as it is at one moment, whatever others write meanwhile. */
+export function readSnapshot<T>(path: string, read: (db: Database["db"]) => T): T {
+  const sqlite = new Sqlite(path, { readonly: true, strict: true });
+  try {
+    sqlite.run(`PRAGMA busy_timeout=${LOCKED_MS_MAX}`);
+    sqlite.run("BEGIN");
+    return read(drizzle({ client: sqlite }));
+  } finally {
+    sqlite.close();
+  }
+}

@@ -1,8 +1,16 @@
+import { type Breaker, PartAway, createBreaker } from "./breaker.ts";
 import { type Log, errorFields } from "./log.ts";
 
-/** How long a connection may stand still before it counts as broken. */
+/**
+ * How long a connection that is being made may stand still. One that stands never does: what is
+ * written to it counts as well, so it is pings that tell whether it is heard.
+ */
 const SOCKET_IDLE_MS_MAX = 5_000;
 const PING_EVERY_MS = 1_000;
+/** A ping that is not answered when so many more were due: the connection is given up and made anew. */
+const PINGS_DUE_MAX = 4;
+/** The same failure is told of once in so long, however many requests meet it. */
+const TOLD_EVERY_MS = 60_000;
 const CONNECT_MS_MAX = 2_000;
 const RECONNECT_MS_MAX = 500;
 /** Commands that may wait for an answer; past it a command fails at once. */
@@ -10,6 +18,23 @@ const COMMANDS_WAITING_MAX = 10_000;
 
 /** What answers that are texts begin with in Redis's protocol: a dollar sign. */
 const BLOB_STRING = 36;
+
+/** What Redis answers when it is there and cannot do its work; what it was asked was right. */
+const UNABLE_CODES = new Set([
+  "BUSY",
+  "CLUSTERDOWN",
+  "LOADING",
+  "MASTERDOWN",
+  "MISCONF",
+  "NOAUTH",
+  "NOPERM",
+  "NOREPLICAS",
+  "OOM",
+  "READONLY",
+]);
+const REPLY_ERRORS = new Set(["BlobError", "ErrorReply", "SimpleError"]);
+/** The client's own words for more commands than `COMMANDS_WAITING_MAX`; it has no kind for it. */
+const QUEUE_IS_FULL = "The queue is full";
 
 const AWAY_ERRORS = new Set([
   "ClientClosedError",
@@ -23,14 +48,31 @@ const AWAY_ERRORS = new Set([
   "TimeoutError",
 ]);
 
-export type RedisClient = ReturnType<typeof openClient>;
+export type RedisClient = ReturnType<typeof openClient> & {
+  /**
+   * What `work`, which sends commands, comes to; rejects with an error that `isRedisAway` knows when
+   * that takes too long, and at once for a while afterwards. Whoever is waited for asks by this.
+   */
+  inTime: Breaker["run"];
+};
 
 /**
- * A connection that is made, lost and made again by itself. A command while it is lost fails at once
- * instead of waiting, so that nobody's request hangs on it.
+ * A connection that is made, lost and made again by itself, also when nothing is heard on it. A command
+ * while it is lost fails at once instead of waiting; one that is sent is waited for by `inTime`.
  */
 export function openRedis(url: string, log: Log): RedisClient {
-  const client = openClient(url);
+  const breaker = createBreaker();
+  const tell = tellSeldom(log);
+  const client: RedisClient = Object.assign(openClient(url), {
+    inTime: async <T>(work: () => Promise<T>, msMax?: number): Promise<T> => {
+      try {
+        return await breaker.run(work, msMax);
+      } catch (error) {
+        tell(error);
+        throw error;
+      }
+    },
+  });
   let lost = false;
   client.on("error", (error: unknown) => {
     // One line for each loss: the client tells of every further attempt as well.
@@ -40,6 +82,16 @@ export function openRedis(url: string, log: Log): RedisClient {
   client.on("ready", () => {
     if (lost) log.info({}, "redis is back");
     lost = false;
+    // It has just answered who it is.
+    breaker.mend();
+  });
+  watchPings(client, () => {
+    if (!lost) log.warn({}, "redis does not answer; the connection is made anew");
+    lost = true;
+    client.destroy();
+    client
+      .connect()
+      .catch((error: unknown) => log.debug(errorFields(error), "redis was not connected"));
   });
   // `connect` resolves at the first success only; failures arrive as `error` events and are retried.
   client
@@ -60,32 +112,82 @@ export function whenReady(client: RedisClient, waitMs: number): Promise<void> {
   });
 }
 
-/**
- * Ends a connection for good. An attempt to connect is let come to its end first, which takes at most
- * `CONNECT_MS_MAX`: the client forgets one that it is told to give up, and that socket stays open.
- */
+/** Ends a connection for good, without a word from Redis: it may be what hangs. */
 export async function closeRedis(client: RedisClient): Promise<void> {
   if (!client.isOpen) return;
-  if (!client.isReady) {
-    await new Promise<void>((resolve) => {
-      client.once("ready", resolve);
-      client.once("error", () => resolve());
-    });
-  }
-  if (client.isOpen) client.destroy();
+  // The client forgets an attempt to connect that it is told to give up, and its socket stays open.
+  if (!client.isReady) client.on("connect", () => client.destroy());
+  client.destroy();
 }
 
-/** Whether a command failed because Redis cannot be reached, not because of what was asked. */
+/**
+ * Whether a command failed because Redis cannot be reached, gives no answer or cannot do its work, not
+ * because of what was asked.
+ */
 export function isRedisAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return (
-    AWAY_ERRORS.has(error.constructor.name) || ("code" in error && error.code === "ECONNREFUSED")
-  );
+  if (isUnreachable(error) || error instanceof PartAway) return true;
+  if (error.message === QUEUE_IS_FULL) return true;
+  return UNABLE_CODES.has(replyCodeOf(error) ?? "");
 }
 
 /** The same connection, whose answers are bytes. */
 export function binaryOf(client: RedisClient) {
   return client.withTypeMapping({ [BLOB_STRING]: Buffer });
+}
+
+function isUnreachable(error: Error): boolean {
+  return (
+    AWAY_ERRORS.has(error.constructor.name) || ("code" in error && error.code === "ECONNREFUSED")
+  );
+}
+
+/** The code of an error that Redis answered with, such as `OOM`; null for any other. */
+function replyCodeOf(error: Error): string | null {
+  if (!REPLY_ERRORS.has(error.constructor.name)) return null;
+  // Before version 7 a script's own error stands within another: `ERR Error running script …: -OOM …`.
+  const [code] = /(?<=: -)[A-Z]+|^[A-Z]+/.exec(error.message.replace(/^ERR (?=.*: -)/, "")) ?? [];
+  return code ?? null;
+}
+
+/** Tells of what failed, except for lost connections, which are told of where they are lost. */
+function tellSeldom(log: Log): (error: unknown) => void {
+  const toldAt = new Map<string, number>();
+  return (error) => {
+    if (error instanceof Error && isUnreachable(error)) return;
+    const code = error instanceof Error ? replyCodeOf(error) : null;
+    const key = code ?? (error instanceof Error ? error.name : "");
+    if (performance.now() - (toldAt.get(key) ?? Number.NEGATIVE_INFINITY) < TOLD_EVERY_MS) return;
+    toldAt.set(key, performance.now());
+    // The words of an answer may name keys.
+    const fields = code === null ? errorFields(error) : { code };
+    log.warn(fields, "redis did not do what it was asked");
+  };
+}
+
+/** Calls `onSilence` when a connection that stands answers no ping. */
+function watchPings(client: RedisClient, onSilence: () => void): void {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const start = (): void => {
+    clearInterval(timer);
+    // Times are not compared: where this process stood still, Redis may have answered long ago.
+    let due = 0;
+    timer = setInterval(() => {
+      if (!client.isReady) return;
+      if (due === 0) {
+        due = 1;
+        const answered = (): void => {
+          due = 0;
+        };
+        client.sendCommand(["PING"]).then(answered, answered);
+      } else if (due++ >= PINGS_DUE_MAX) {
+        clearInterval(timer);
+        onSilence();
+      }
+    }, PING_EVERY_MS);
+  };
+  client.on("ready", start);
+  client.on("end", () => clearInterval(timer));
 }
 
 function openClient(url: string) {
@@ -99,7 +201,6 @@ function openClient(url: string) {
       reconnectStrategy: (tries: number) =>
         Math.min(RECONNECT_MS_MAX, 20 * 2 ** Math.min(tries, 10)),
     },
-    pingInterval: PING_EVERY_MS,
     disableOfflineQueue: true,
     commandsQueueMaxLength: COMMANDS_WAITING_MAX,
   });

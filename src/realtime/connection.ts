@@ -51,6 +51,8 @@ export interface SharedDependencies {
   rate: RateLimit;
   newId(): string;
   now(): number;
+  /** Is told of every `error` frame that is sent. */
+  onRefused?(code: RefusalCode): void;
   log: Log;
 }
 
@@ -123,6 +125,7 @@ export class SocketConnection implements Connection, InboxOwner {
       this.shared.log.error({ connection: this.id, ...errorFields(error) }, "a frame failed");
     }
     const told = refusal ?? new Refusal("internal", "the server could not do this; it was logged");
+    this.shared.onRefused?.(told.code);
     this.send(told.frame(ref));
     if (told.extras.close !== undefined) this.close(told.extras.close);
   }

@@ -1,5 +1,6 @@
 import type { Bus, Subscription } from "../platform/bus.ts";
 import { type Log, errorFields } from "../platform/log.ts";
+import { type Measure, counter, gauge } from "../platform/metrics.ts";
 
 /** What happens in a room and is kept; offsets grow by one, without holes. */
 export interface RoomEvent {
@@ -59,6 +60,7 @@ export interface Fanout<Event extends RoomEvent, Live> {
   tell(room: string, live: Live): void;
   topic(room: string, encoding: string): string;
   openRooms(): string[];
+  measure: Measure;
   close(): void;
 }
 
@@ -93,6 +95,7 @@ export function createFanout<Event extends RoomEvent, Live>(
   const rooms = new Map<string, OpenRoom>();
   /** A read failed; the next look at the database is for everything, changed or not. */
   let mustLook = false;
+  const counts = { deliveries: 0, refetched: 0, gaps: 0 };
 
   const channel = (room: string): string => `room:${room}`;
   const topic = (room: string, encoding: string): string => `${encoding}|${room}`;
@@ -100,6 +103,7 @@ export function createFanout<Event extends RoomEvent, Live>(
   const deliver = (name: string, room: OpenRoom, event: Event): void => {
     if (event.offset > room.delivered + 1) skip(name, room, event.offset - 1);
     room.delivered = event.offset;
+    counts.deliveries += room.listeners;
     for (const [encoding, { event: encode }] of Object.entries(encodings)) {
       publish(topic(name, encoding), encode(name, event));
     }
@@ -107,6 +111,7 @@ export function createFanout<Event extends RoomEvent, Live>(
 
   /** Tells that the events up to `to` are gone from the database too. */
   const skip = (name: string, room: OpenRoom, to: number): void => {
+    counts.gaps++;
     for (const [encoding, { gap }] of Object.entries(encodings)) {
       publish(topic(name, encoding), gap(name, room.delivered + 1, to));
     }
@@ -126,6 +131,7 @@ export function createFanout<Event extends RoomEvent, Live>(
   const receiveLive = (name: string, live: Live): void => {
     const refined = refine(name, live);
     if (refined === null) return;
+    counts.deliveries += rooms.get(name)?.listeners ?? 0;
     for (const [encoding, { live: encode }] of Object.entries(encodings)) {
       publish(topic(name, encoding), encode(name, refined));
     }
@@ -145,6 +151,7 @@ export function createFanout<Event extends RoomEvent, Live>(
         // While it was read, the room may have been left and opened again for others.
         if (rooms.get(name) !== room) break;
         if (events.length === 0) skip(name, room, room.head);
+        counts.refetched += events.length;
         for (const event of events) deliver(name, room, event);
         room.head = Math.max(room.head, room.delivered);
       }
@@ -242,6 +249,29 @@ export function createFanout<Event extends RoomEvent, Live>(
     tell: (name, live) => bus.publish(channel(name), { live }),
     topic,
     openRooms: () => [...rooms.keys()],
+    measure: () => [
+      gauge("earshot_rooms_open", "Rooms that somebody here is in.", rooms.size),
+      gauge(
+        "earshot_room_seats",
+        "Places in rooms that sockets here have taken.",
+        [...rooms.values()].reduce((sum, { listeners }) => sum + listeners, 0),
+      ),
+      counter(
+        "earshot_room_deliveries_total",
+        "Frames of rooms that went out, counted for each socket.",
+        counts.deliveries,
+      ),
+      counter(
+        "earshot_room_refetched_total",
+        "Messages that were read from the database since nobody had told of them here.",
+        counts.refetched,
+      ),
+      counter(
+        "earshot_room_gaps_total",
+        "Holes that could not be filled, and were told to the room.",
+        counts.gaps,
+      ),
+    ],
     close: () => {
       stopLooking();
       for (const name of rooms.keys()) shut(name);

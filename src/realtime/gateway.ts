@@ -4,8 +4,9 @@ import type { Visitor } from "../http/guard.ts";
 import { Problem } from "../http/problem.ts";
 import type { Tokens } from "../http/tokens.ts";
 import type { Log } from "../platform/log.ts";
+import { type Measure, byLabel, counter, gauge } from "../platform/metrics.ts";
 import { type Allowance, UNLIMITED, createRateLimit } from "../platform/rate.ts";
-import { CLOSE } from "./refusal.ts";
+import { CLOSE, REFUSAL_CODES, type RefusalCode } from "./refusal.ts";
 import { type SocketCounts, type SocketOwners, ownersOf } from "./socket-counts.ts";
 import {
   type Connection,
@@ -18,14 +19,20 @@ import {
 
 /** What a route hands to the socket it opens. */
 export interface Door {
+  /** Which one it is, for whoever counts sockets. */
+  kind: SocketKind;
   open(connection: Connection): Protocol;
   limits: SocketLimits;
 }
+
+const KINDS = ["chat", "transcription"] as const;
+type SocketKind = (typeof KINDS)[number];
 
 /** Travels with the upgrade. */
 export interface SocketData {
   /** Gone once it was gone through: it would keep the whole request in memory. */
   entry: { door: Door; visitor: Visitor } | null;
+  kind: SocketKind;
   /** Whom it is counted for. */
   owners: SocketOwners;
   connection: SocketConnection | null;
@@ -44,6 +51,7 @@ export interface Gateway {
   ): Promise<Response | undefined>;
   websocket: WebSocketHandler<SocketData>;
   connections(): number;
+  measure: Measure;
   /** The sessions of accounts that open sockets belong to. */
   sessions(): ReadonlySet<number>;
   /** Closes the sockets of sessions that are over: `session_expired`, 4401. */
@@ -79,16 +87,25 @@ const PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
 const UNSENT_BYTES_HARD_MAX = 4 * UNSENT_BYTES_MAX;
 /** Bun pings a silent peer within this time and gives up on one that does not answer. */
 const PEER_SILENT_S = 60;
+/** What sockets end with besides our own codes: by the client, without a word, and cut. */
+const OTHER_CODES = [1001, 1005, 1006];
+/** Whatever else clients think of. */
+const OTHER = "other";
 
 /** Owns every open socket of the process. */
 export function createGateway(dependencies: GatewayDependencies): Gateway {
   const { tokens, networkOf, frames, counts, now, newId, log } = dependencies;
+  const opened = countsOf(KINDS);
+  const left = countsOf(KINDS);
+  const closed = countsOf([...Object.values(CLOSE), ...OTHER_CODES, OTHER]);
+  const refused = countsOf(REFUSAL_CODES);
   const shared = {
     verify: (token: string) => tokens.verify(token),
     // One for all sockets: an idle one costs nothing.
     rate: frames === null ? UNLIMITED : createRateLimit(frames, now),
     newId,
     now,
+    onRefused: (code: RefusalCode) => count(refused, code),
     log,
   };
   const open = new Set<SocketConnection>();
@@ -133,7 +150,8 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
           retryAfterMs: TOO_MANY_RETRY_MS,
         });
       }
-      const data: SocketData = { entry: { door, visitor }, owners, connection: null };
+      const { kind } = door;
+      const data: SocketData = { entry: { door, visitor }, kind, owners, connection: null };
       try {
         return shake(request, server, data);
       } catch (error) {
@@ -157,11 +175,14 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
           door.open(one),
         );
         socket.data.connection = connection;
+        count(opened, door.kind);
         open.add(connection);
       },
       message: (socket, message) => socket.data.connection?.receive(message),
-      close: async (socket) => {
-        const { connection, owners } = socket.data;
+      close: async (socket, code) => {
+        const { connection, kind, owners } = socket.data;
+        count(left, kind);
+        count(closed, closed.has(code) ? code : OTHER);
         const removed = counts?.remove(owners);
         if (connection !== null) {
           await connection.gone();
@@ -171,6 +192,27 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
       },
     },
     connections: () => open.size,
+    measure: () => [
+      gauge(
+        "earshot_sockets_open",
+        "Sockets that are open.",
+        byLabel(
+          "kind",
+          KINDS.map((kind) => [kind, (opened.get(kind) ?? 0) - (left.get(kind) ?? 0)]),
+        ),
+      ),
+      counter("earshot_sockets_opened_total", "Sockets that were opened.", byLabel("kind", opened)),
+      counter(
+        "earshot_sockets_closed_total",
+        "Sockets that were closed, by the code of the close; 1013 is a client that took too little.",
+        byLabel("code", closed),
+      ),
+      counter(
+        "earshot_socket_errors_total",
+        "Error frames that sockets were sent, by their code.",
+        byLabel("code", refused),
+      ),
+    ],
     sessions: () => {
       const ids = new Set<number>();
       for (const connection of open) {
@@ -203,4 +245,13 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
       for (const connection of open) connection.close(CLOSE.draining);
     },
   };
+}
+
+/** Every count that there may be, so that the first of a kind is seen as one more. */
+function countsOf<Key>(keys: readonly Key[]): Map<Key, number> {
+  return new Map(keys.map((key) => [key, 0]));
+}
+
+function count<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

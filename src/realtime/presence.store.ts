@@ -1,7 +1,10 @@
 import type { RedisClient } from "../platform/redis.ts";
 import type { Member } from "./presence.ts";
 
-/** The members of every process's rooms, as long as each process renews its lease. */
+/**
+ * The members of every process's rooms, as long as each process renews its lease. Every call rejects
+ * when Redis is away or does not answer in time.
+ */
 export interface PresenceStore {
   renew(): Promise<void>;
   enter(room: string, user: Member): Promise<void>;
@@ -42,37 +45,40 @@ export function createPresenceStore(dependencies: PresenceStoreDependencies): Pr
     new Set(await redis.zRangeByScore(PROCESSES, now(), "+inf"));
 
   return {
-    renew,
-    enter: async (room, user) => {
-      await renew();
-      await redis.hSet(key(room), `${user.id}:${processId}`, user.name);
-      await redis.pExpire(key(room), ROOM_MS_MAX);
-    },
-    leave: async (room, userId) => {
-      await redis.hDel(key(room), `${userId}:${processId}`);
-      const others = [...(await living())].filter((one) => one !== processId);
-      if (others.length === 0) return false;
-      const names = await redis.hmGet(
-        key(room),
-        others.map((one) => `${userId}:${one}`),
-      );
-      return names.some((name) => name !== null);
-    },
-    members: async (room) => {
-      const alive = await living();
-      const members = new Map<number, Member>();
-      const dead: string[] = [];
-      for (const [field, name] of Object.entries(await redis.hGetAll(key(room)))) {
-        const cut = field.indexOf(":");
-        const id = Number(field.slice(0, cut));
-        if (alive.has(field.slice(cut + 1))) members.set(id, { id, name });
-        else dead.push(field);
-      }
-      if (dead.length > 0) await redis.hDel(key(room), dead);
-      return [...members.values()];
-    },
+    renew: () => redis.inTime(renew),
+    enter: (room, user) =>
+      redis.inTime(async () => {
+        await renew();
+        await redis.hSet(key(room), `${user.id}:${processId}`, user.name);
+        await redis.pExpire(key(room), ROOM_MS_MAX);
+      }),
+    leave: (room, userId) =>
+      redis.inTime(async () => {
+        await redis.hDel(key(room), `${userId}:${processId}`);
+        const others = [...(await living())].filter((one) => one !== processId);
+        if (others.length === 0) return false;
+        const names = await redis.hmGet(
+          key(room),
+          others.map((one) => `${userId}:${one}`),
+        );
+        return names.some((name) => name !== null);
+      }),
+    members: (room) =>
+      redis.inTime(async () => {
+        const alive = await living();
+        const members = new Map<number, Member>();
+        const dead: string[] = [];
+        for (const [field, name] of Object.entries(await redis.hGetAll(key(room)))) {
+          const cut = field.indexOf(":");
+          const id = Number(field.slice(0, cut));
+          if (alive.has(field.slice(cut + 1))) members.set(id, { id, name });
+          else dead.push(field);
+        }
+        if (dead.length > 0) await redis.hDel(key(room), dead);
+        return [...members.values()];
+      }),
     end: async () => {
-      await redis.zRem(PROCESSES, processId);
+      await redis.inTime(() => redis.zRem(PROCESSES, processId));
     },
   };
 }

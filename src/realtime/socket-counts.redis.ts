@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Log, errorFields } from "../platform/log.ts";
-import { type RedisClient, isRedisAway } from "../platform/redis.ts";
+import type { RedisClient } from "../platform/redis.ts";
 import { LIFETIME_MS } from "./connection.ts";
 import {
   type SocketCounts,
@@ -85,20 +85,27 @@ export function createRedisSocketCounts(dependencies: RedisSocketCountsDependenc
   let self = newId();
   /** Whether Redis may hold something else than is here. */
   let isBehind = false;
+  let isLost = false;
   let isRenewing = false;
 
   const telling = (names: readonly string[]): Promise<unknown> =>
-    redis.eval(TELL, {
-      keys: names.map(keyOf),
-      arguments: [self, String(HASH_MS), ...names.map((name) => String(here.of(name)))],
-    });
+    redis.inTime(() =>
+      redis.eval(TELL, {
+        keys: names.map(keyOf),
+        arguments: [self, String(HASH_MS), ...names.map((name) => String(here.of(name)))],
+      }),
+    );
 
   const lease = (): Promise<unknown> =>
-    redis.eval(RENEW, { keys: [LEASES], arguments: [self, String(leaseMs)] });
+    redis.inTime(() => redis.eval(RENEW, { keys: [LEASES], arguments: [self, String(leaseMs)] }));
+
+  const endLease = (): Promise<unknown> => redis.inTime(() => redis.zRem(LEASES, self));
 
   const failed = (error: unknown): void => {
     isBehind = true;
-    if (!isRedisAway(error)) log.error(errorFields(error), "sockets were not counted in redis");
+    // One line for a loss, not one for each socket.
+    if (!isLost) log.warn(errorFields(error), "each process counts its own sockets only");
+    isLost = true;
   };
 
   const remove = async (owners: readonly SocketOwner[]): Promise<void> => {
@@ -123,11 +130,12 @@ export function createRedisSocketCounts(dependencies: RedisSocketCountsDependenc
     isRenewing = true;
     try {
       if (isBehind) {
-        await redis.zRem(LEASES, self);
+        await endLease();
         self = newId();
         isBehind = false;
       }
       if ((await lease()) === 0) await tellAll();
+      isLost = false;
     } catch (error) {
       failed(error);
     } finally {
@@ -145,14 +153,16 @@ export function createRedisSocketCounts(dependencies: RedisSocketCountsDependenc
       if (!here.add(owners)) return false;
       if (owners.length === 0) return true;
       try {
-        const taken = await redis.eval(ADD, {
-          keys: [LEASES, ...owners.map(({ name }) => keyOf(name))],
-          arguments: [
-            self,
-            String(HASH_MS),
-            ...owners.flatMap(({ name, max }) => [String(here.of(name)), String(max)]),
-          ],
-        });
+        const taken = await redis.inTime(() =>
+          redis.eval(ADD, {
+            keys: [LEASES, ...owners.map(({ name }) => keyOf(name))],
+            arguments: [
+              self,
+              String(HASH_MS),
+              ...owners.flatMap(({ name, max }) => [String(here.of(name)), String(max)]),
+            ],
+          }),
+        );
         if (taken !== 0) return true;
       } catch (error) {
         // Nobody is kept out because nobody can be asked.
@@ -167,7 +177,7 @@ export function createRedisSocketCounts(dependencies: RedisSocketCountsDependenc
     close: async () => {
       clearInterval(renewal);
       try {
-        await redis.zRem(LEASES, self);
+        await endLease();
       } catch (error) {
         failed(error);
       }

@@ -13,7 +13,7 @@ export const PACKED_PREFIX = "recogniser.tar";
 export const PACKED_LIBRARY = "library";
 export const PACKED_MODEL = "model";
 /** Names and sizes of everything in it: a file that a power cut has shortened is written anew. */
-export const PACKED_SIZES = "sizes.json";
+const PACKED_SIZES = "sizes.json";
 
 const FOLDER_PREFIX = ".bundled-";
 

@@ -15,6 +15,8 @@ export interface Texts {
   /** The sentences that say most; of hours of talk this takes up to half a second. */
   summarise(job: SummaryJob): Promise<LineSentence[]>;
   ready(): boolean;
+  /** Texts that no thread has been given yet. */
+  queued(): number;
   close(withinMs: number): Promise<void>;
 }
 
@@ -61,6 +63,7 @@ export async function createTexts({ spawn, threads, log }: TextsDependencies): P
       return answer.sentences;
     },
     ready: pool.ready,
+    queued: pool.queued,
     close: pool.close,
   };
 }

@@ -39,7 +39,7 @@ function pending(): number {
   return n;
 }
 
-test("a caption that comes late is said by whoever was let in, and not by who was sent out", async () => {
+test("a caption that comes late is said by whoever may be there now, and by nobody else", async () => {
   const settle = async (
     name: string,
     role: "user" | "admin" = "user",
@@ -50,25 +50,33 @@ test("a caption that comes late is said by whoever was let in, and not by who wa
   const owner = await settle("owner");
   const member = await settle("member");
   const expelled = await settle("expelled");
+  // Spoke into a name before the room was made, and was never let in.
+  const stranger = await settle("stranger");
+  const left = await settle("left");
   const admin = await settle("admin", "admin");
   const room = "late";
   const members = `${app.url}/v1/rooms/${room}/members`;
   const { headers } = owner;
   await postJson(`${app.url}/v1/rooms`, { room, private: true }, headers);
-  for (const { id } of [member, expelled]) {
+  for (const { id } of [member, expelled, left]) {
     await fetch(`${members}/${id}`, { method: "POST", headers });
   }
   await fetch(`${members}/${expelled.id}`, { method: "DELETE", headers });
+  await fetch(`${members}/${left.id}`, { method: "DELETE", headers: left.headers });
   const said = (text: string, { id: userId }: { id: number }) => ({ text, userId, room });
   leaveBehind([
     said("of the admin", admin),
     said("of whoever was sent out", expelled),
+    said("of the stranger", stranger),
+    said("of whoever has left", left),
     said("of the member", member),
     said("of the owner", owner),
   ]);
   await until(() => pending() === 0);
   const answer = await fetch(`${app.url}/v1/rooms/${room}/messages`, { headers });
-  expect(await answer.json()).toMatchObject({
+  const { messages } = (await answer.json()) as { messages: object[] };
+  expect(messages).toHaveLength(3);
+  expect({ messages }).toMatchObject({
     messages: [
       { text: "of the admin", kind: "caption", user: { id: admin.id, name: "somebody" } },
       { text: "of the member", user: { id: member.id } },

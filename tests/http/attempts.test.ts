@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createNetworkOf, isThisMachine } from "../../src/http/address.ts";
+import { createNetworkOf, isThisMachine, siteOf } from "../../src/http/address.ts";
 import { createTrustedProxies } from "../../src/http/proxies.ts";
 import { createRedisAttempts } from "../../src/http/attempts.redis.ts";
 import { type Allowance, type Attempts, createMemoryAttempts } from "../../src/http/attempts.ts";
@@ -67,6 +67,18 @@ describe("attempts counted in memory", () => {
     expect(await attempts.take("a")).toBe(100);
   });
 
+  test("make nobody wait for a clock that was put back", async () => {
+    let time = 7_200_000;
+    const attempts = createMemoryAttempts({ burst: 2, everyMs: 100 }, () => time);
+    for (let at = 0; at < 3; at++) await attempts.take("a");
+    time -= 3_600_000;
+    expect(await attempts.take("a")).toBe(100);
+    time += 40;
+    expect(await attempts.take("a")).toBe(60);
+    time += 60;
+    expect(await attempts.take("a")).toBe(0);
+  });
+
   test("are forgotten of whoever tried longest ago, when too many have", async () => {
     const attempts = createMemoryAttempts({ burst: 1, everyMs: 1_000 }, () => 1_000);
     await attempts.take("first");
@@ -114,6 +126,20 @@ describe.skipIf(!hasRedis)("attempts counted in Redis (needs redis-server)", () 
     }
   });
 
+  test("make nobody wait for a clock that was put back", async () => {
+    const attempts = open("clock", SLOW);
+    await attempts.take("a");
+    const key = await server.cli("KEYS", "*clock*");
+    await server.cli("SET", key, String(Date.now() + 100 * SLOW.everyMs), "PX", "60000000");
+    const waitMs = await attempts.take("a");
+    expect(waitMs).toBeWithin(1, SLOW.everyMs + 1);
+    await Bun.sleep(5);
+    expect(await attempts.take("a")).toBeLessThan(waitMs);
+    await server.cli("SET", key, String(Date.now() + 100 * SLOW.everyMs), "PX", "60000000");
+    await attempts.giveBack("a");
+    expect(await attempts.take("a")).toBe(0);
+  });
+
   test("are counted by each process for itself while Redis is away", async () => {
     const attempts = open("away", SLOW);
     await server.kill();
@@ -139,6 +165,8 @@ test("requests are counted by their network: half of an IPv6 address is its cust
     expect(from(same)).toBe("2001:db8:1:2");
   }
   expect(from("2001:db8::9")).toBe("2001:db8:0:0");
+  expect(siteOf(from("2001:db8:1:2::9"))).toBe("2001:db8:1");
+  expect(siteOf(from("203.0.113.7"))).toBe("203.0.113.7");
   expect(networkOf(new Request("http://localhost/"), null)).toBe("unknown");
 });
 

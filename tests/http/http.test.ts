@@ -122,6 +122,11 @@ describe("a mistake", () => {
     await problem(await send({ body: '{"user_id":1,"language":"en"}' }), 422, "invalid");
   });
 
+  test("in the characters of a text is refused, not mended", async () => {
+    const half = { user_id: 1, language: "en", transcription: "half a \ud800" };
+    await problem(await postJson(app.url + SAVE, half), 422, "invalid");
+  });
+
   test("in size is refused with 413, whether its length is told or not", async () => {
     const bytes = new Uint8Array(9 * 1024 * 1024).fill(0x20);
     const headers = { "content-type": "application/json" };
@@ -201,9 +206,11 @@ describe("pages of other sites", () => {
     const allowed = asking.headers.get("access-control-allow-headers")?.toLowerCase();
     expect(allowed).toContain("authorization");
     expect(allowed).toContain("content-type");
+    expect(allowed).toContain("if-match");
 
     const saved = await postJson(app.url + SAVE, body, { origin: FRIEND });
     expect(saved.status).toBe(201);
+    expect(saved.headers.get("access-control-expose-headers")).toContain("etag");
     const read = await fetch(`${app.url}/v1/transcriptions`, { headers: { origin: FRIEND } });
     const missed = await fetch(`${app.url}/v1/transcriptions/0`, { headers: { origin: FRIEND } });
     expect(missed.status).toBe(422);
@@ -236,6 +243,8 @@ interface Described {
 interface Operation {
   description?: string;
   security?: Record<string, unknown>[];
+  requestBody?: object;
+  parameters?: { name: string }[];
   responses: Record<string, { content?: Record<string, { schema: { $ref?: string } }> }>;
   "x-frames"?: { client: { $ref: string }[]; server: { $ref: string }[] };
 }
@@ -313,6 +322,29 @@ describe("the documentation", () => {
     expect(about("/v1/audio/transcriptions", "post")).toContain("scope `audio`");
     expect(about("/v1/keys", "get")).toContain("admin");
     expect(JSON.stringify(paths)).not.toContain("x-entry");
+  });
+
+  test("lists what is answered everywhere, and where a request may be wrong", async () => {
+    const { paths } = await described();
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const [method, { requestBody, parameters = [], responses }] of Object.entries(methods)) {
+        const hasBody = requestBody !== undefined;
+        const expected = [
+          ...(hasBody ? ["400", "408", "413"] : []),
+          ...(hasBody || parameters.length > 0 ? ["422"] : []),
+          "429",
+        ];
+        expect([method, path, Object.keys(responses)]).toEqual([
+          method,
+          path,
+          expect.arrayContaining(expected),
+        ]);
+      }
+    }
+    const list = paths["/v1/transcriptions"]?.["get"];
+    expect(list?.parameters?.map(({ name }) => name)).toContain("user_id");
+    const sessions = paths["/v1/auth/sessions"]?.["get"];
+    expect(sessions?.parameters?.map(({ name }) => name)).toContain("user_id");
   });
 
   test("has a frame behind every reference", async () => {

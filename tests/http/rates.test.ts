@@ -5,13 +5,14 @@ import { type TestApp, startTestApp, until } from "../support/app.ts";
 
 const SECRET = "the secret of these tests, long enough";
 const KEY = "a-key-of-the-settings";
+const DOTTED_KEY = "another.of-the.settings";
 
 let app: TestApp;
 beforeAll(async () => {
   app = await startTestApp({
     JWT_SECRET: SECRET,
     TRUSTED_PROXIES: "127.0.0.1",
-    API_KEYS: KEY,
+    API_KEYS: `${KEY},${DOTTED_KEY}`,
   });
 });
 afterAll(() => app.stop());
@@ -63,6 +64,15 @@ describe("requests", () => {
     const wrong = from({ "x-api-key": `${KEY}-not` });
     expect(await refused(burst + 500, "/v1/queue", wrong)).toBeGreaterThan(0);
     expect(await refused(10, "/v1/queue", from({ access_token: KEY }))).toBe(0);
+  });
+
+  test("with a key that has two dots, as tokens have, are counted for the key as well", async () => {
+    const { burst } = NETWORK_REQUESTS;
+    const from = { "x-forwarded-for": "203.0.113.6" };
+    for (const sent of [{ "x-api-key": DOTTED_KEY }, { authorization: `Bearer ${DOTTED_KEY}` }]) {
+      expect(await refused(burst / 2 + 100, "/v1/queue", { ...from, ...sent })).toBe(0);
+    }
+    expect(await refused(10, "/v1/languages", from)).toBe(0);
   });
 
   test("of a key leave room for 100,000 posts sent one by one, and for 3,000 a second", () => {

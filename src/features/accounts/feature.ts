@@ -8,6 +8,7 @@ import type { Allowance } from "../../platform/rate.ts";
 import type { Gateway } from "../../realtime/gateway.ts";
 import { createAccountStore } from "./account.store.ts";
 import { createAccounts } from "./accounts.ts";
+import type { Account } from "./model.ts";
 import type { AllBelongings } from "./belongings.ts";
 import { createErasure } from "./erasure.ts";
 import { createOpenSockets } from "./open-sockets.ts";
@@ -42,6 +43,12 @@ export interface AccountsFeatureDependencies {
 export function createHolders(database: Database, now: () => number): FindHolder {
   const store = createAuthSessionStore(database);
   return (sessionId) => store.holder(sessionId, now());
+}
+
+/** Finds what somebody is now; who has no account is a user as any other. */
+export function createRoles(database: Database): (userId: number) => Promise<Account["role"]> {
+  const store = createAccountStore(database);
+  return async (userId) => (await store.get(userId))?.role ?? "user";
 }
 
 export function createAccountsFeature(dependencies: AccountsFeatureDependencies): AccountsFeature {

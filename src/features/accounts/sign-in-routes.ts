@@ -11,6 +11,12 @@ export interface SignInRoutesDependencies {
   networkOf: NetworkOf;
 }
 
+/** What everyone may send to, and how much: names and passwords at their longest fit, all escaped. */
+export const SIGN_IN_PATHS = ["register", "login", "refresh", "logout"].map(
+  (name) => `/v1/auth/${name}`,
+);
+export const SIGN_IN_BODY_BYTES_MAX = 16 * 1024;
+
 /** What nobody has to be signed in for. */
 export function signInRoutes({ accounts, signIn, networkOf }: SignInRoutesDependencies) {
   const tags = ["accounts"];

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { APIError, type OpenAI } from "openai";
-import { Problem } from "../../http/problem.ts";
+import { Problem, type ProblemCode } from "../../http/problem.ts";
 import { type Answer, answerOf, createAnswerReader } from "./answers.ts";
 import { brokenOff, failureOf, late } from "./failures.ts";
 import type { Message } from "./messages.ts";
+import { type Family, byLabel, counter } from "../../platform/metrics.ts";
 import { type ServiceAddress, createOpenAi } from "../../platform/openai.ts";
 import { fetchBounded } from "./bounded-fetch.ts";
 
@@ -40,6 +41,14 @@ interface Lifetime {
   end(): void;
 }
 
+/** What a question may end with instead of an answer. */
+const FAILURE_CODES: readonly ProblemCode[] = [
+  "invalid",
+  "llm_unconfigured",
+  "llm_unavailable",
+  "llm_rate_limited",
+  "draining",
+];
 /** Statuses of services that may only dislike that they are asked for their usage. */
 const PICKY_STATUSES = [400, 422];
 
@@ -60,6 +69,8 @@ export class Inference {
   #client: OpenAI | null = null;
   /** Whether the service tells its usage when asked while it streams; found out with the first. */
   #tellsUsage = true;
+  #asked = 0;
+  readonly #failed = new Map(FAILURE_CODES.map((code) => [code, 0]));
 
   constructor(source: InferenceSource | null, options: InferenceOptions = {}) {
     this.#source = source;
@@ -78,6 +89,18 @@ export class Inference {
     );
   }
 
+  /** Questions and what became of them, for whoever watches. */
+  measure(): Family[] {
+    return [
+      counter("earshot_llm_questions_total", "Questions to the language model.", this.#asked),
+      counter(
+        "earshot_llm_errors_total",
+        "Questions that were not answered, by the code of the problem.",
+        byLabel("code", this.#failed),
+      ),
+    ];
+  }
+
   /** The answer's text to one question. */
   async inference(model: string | null, prompt: string, signal?: AbortSignal): Promise<string> {
     const messages = [{ role: "user" as const, content: prompt }];
@@ -86,6 +109,15 @@ export class Inference {
 
   /** The whole answer. */
   async complete(request: InferenceRequest): Promise<Answer> {
+    this.#asked++;
+    try {
+      return await this.#complete(request);
+    } catch (error) {
+      throw this.#noted(error);
+    }
+  }
+
+  async #complete(request: InferenceRequest): Promise<Answer> {
     const { client, model, messages, life, timeout } = this.#begin(request);
     try {
       return await this.#retried(request, life, async () => {
@@ -99,6 +131,22 @@ export class Inference {
 
   /** The answer piece by piece; it returns the whole. Leaving it early cancels it at the service. */
   async *stream(request: InferenceRequest): AsyncGenerator<string, Answer, undefined> {
+    this.#asked++;
+    try {
+      return yield* this.#stream(request);
+    } catch (error) {
+      throw this.#noted(error);
+    }
+  }
+
+  /** Counts why there is no answer; whoever left does not count. */
+  #noted(error: unknown): unknown {
+    if (error instanceof Problem)
+      this.#failed.set(error.code, (this.#failed.get(error.code) ?? 0) + 1);
+    return error;
+  }
+
+  async *#stream(request: InferenceRequest): AsyncGenerator<string, Answer, undefined> {
     const { client, model, messages, life, timeout } = this.#begin(request);
     const open = (withUsage: boolean): Promise<AsyncIterable<unknown>> =>
       client.chat.completions.create(

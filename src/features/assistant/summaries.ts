@@ -45,6 +45,8 @@ const DEADLINE_MS = 60_000;
  * is said meanwhile waits for its cleaning.
  */
 const CHOSEN_AT_ONCE_MAX = 8;
+/** And of one user's: nobody's long talks must take all the places there are. */
+const CHOSEN_PER_USER_MAX = 2;
 const RETRY_MS = 2_000;
 /** What some models write down before they answer. */
 const THOUGHTS = /^\s*<think>[\s\S]*?<\/think>/;
@@ -56,19 +58,30 @@ const THOUGHTS = /^\s*<think>[\s\S]*?<\/think>/;
  */
 export function createSummaries(dependencies: SummariesDependencies) {
   const { inference, admission, quota, choose, log } = dependencies;
+  const choosingOf = new Map<number, number>();
   let choosing = 0;
 
-  const chosenOf = async (job: SummaryJob): Promise<LineSentence[]> => {
+  const chosenOf = async ({ userId }: Caller, job: SummaryJob): Promise<LineSentence[]> => {
+    const own = choosingOf.get(userId) ?? 0;
+    if (own >= CHOSEN_PER_USER_MAX) {
+      throw new Problem("rate_limited", "Wait for the summaries that you asked for before", {
+        retryAfterMs: RETRY_MS,
+      });
+    }
     if (choosing >= CHOSEN_AT_ONCE_MAX) {
       throw new Problem("queue_full", "Too many summaries are being made; try again soon", {
         retryAfterMs: RETRY_MS,
       });
     }
     choosing++;
+    choosingOf.set(userId, own + 1);
     try {
       return await choose(job);
     } finally {
       choosing--;
+      const left = (choosingOf.get(userId) ?? 1) - 1;
+      if (left === 0) choosingOf.delete(userId);
+      else choosingOf.set(userId, left);
     }
   };
 
@@ -77,7 +90,7 @@ export function createSummaries(dependencies: SummariesDependencies) {
     talk: Talk,
   ): Promise<Summary> => {
     const lines = linesOf(talk);
-    const told = await chosenOf({ lines, charactersMax: MODEL_CHARACTERS_MAX });
+    const told = await chosenOf(caller, { lines, charactersMax: MODEL_CHARACTERS_MAX });
     const leave = await admission.enter(caller);
     try {
       const { text, model } = await inference.complete({
@@ -112,8 +125,8 @@ export function createSummaries(dependencies: SummariesDependencies) {
         log.warn({ code, reason: message }, "a summary was made without the language model");
       }
     }
-    const { sentences } = request;
-    const chosen = isEmpty ? [] : await chosenOf({ lines: linesOf(talk), sentences });
+    const { caller, sentences } = request;
+    const chosen = isEmpty ? [] : await chosenOf(caller, { lines: linesOf(talk), sentences });
     if (chosen.length === 0) throw new Problem("invalid", "Nothing was said here yet");
     const summary = chosen.map(({ text }) => text).join("\n");
     return { summary, source: "extractive", model: null };

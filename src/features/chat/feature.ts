@@ -2,6 +2,7 @@ import type { Caller } from "../../http/caller.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { Database } from "../../platform/database.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Measure } from "../../platform/metrics.ts";
 import { type Allowance, UNLIMITED, createRateLimit } from "../../platform/rate.ts";
 import type { RedisClient } from "../../platform/redis.ts";
 import { createFanout } from "../../realtime/fanout.ts";
@@ -17,17 +18,17 @@ import { type ChatStore, createChatStore } from "./store.ts";
 /** Rooms and what is said in them, joined. */
 export interface ChatFeature {
   routes: Omit<ChatRoutesDependencies, "guard" | "gateway">;
-  /** What is spoken into rooms, by people who were let in when they began. */
+  /** What is spoken into rooms. */
   captions: RoomCaptions;
   /** What was said in public rooms, by its rows. */
   saidAfter: ChatStore["saidAfter"];
+  measure: Measure;
   close(): Promise<void>;
 }
 
-type Speaker = Pick<Caller, "userId" | "name">;
-type Told = (speaker: Speaker, room: string, segmentId: string, text: string) => Promise<void>;
+type Told = (speaker: Caller, room: string, segmentId: string, text: string) => Promise<void>;
 
-/** Each throws `forbidden` for a speaker who was sent out since. */
+/** Each throws `forbidden` for a speaker who may not enter, or may no longer. */
 interface RoomCaptions {
   /** Shows what may still change. */
   interim: Told;
@@ -85,22 +86,16 @@ export function createChatFeature(dependencies: ChatFeatureDependencies): ChatFe
     now,
     log: log.part("chat"),
   });
-  // Only who was sent out since may not go on: nobody knows any more whether an admin began.
-  const letIn = async (speaker: Speaker, room: string): Promise<Caller> => {
-    await rooms.checkNotSentOut(speaker.userId, room);
-    return { ...speaker, role: "admin" };
-  };
   return {
     routes: { service, rooms, fanout },
     captions: {
-      interim: async (speaker, room, segmentId, text) =>
-        service.caption(await letIn(speaker, room), room, segmentId, text),
+      interim: service.caption,
       final: async (speaker, room, clientId, text) => {
-        const caller = await letIn(speaker, room);
-        await service.say(caller, room, { clientId, text, kind: "caption" });
+        await service.say(speaker, room, { clientId, text, kind: "caption" });
       },
     },
     saidAfter: store.saidAfter,
+    measure: async () => [...(await fanout.measure()), ...(await service.measure())],
     close: async () => {
       await presence.close();
       fanout.close();

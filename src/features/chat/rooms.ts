@@ -19,8 +19,6 @@ export interface RoomsService {
   expel(caller: Caller, name: string, userId: number): Promise<void>;
   /** Throws `forbidden` unless the caller may enter. */
   checkMayEnter(caller: Caller, name: string): Promise<void>;
-  /** Throws `forbidden` when the user was sent out; for one who was let in before. */
-  checkNotSentOut(userId: number, name: string): Promise<void>;
   /** Throws `not_found`. */
   checkExists(name: string): Promise<void>;
   /** Whether the caller may decide over others' messages there. */
@@ -49,7 +47,7 @@ export function createRoomsService(dependencies: RoomsServiceDependencies): Room
     const access = await store.access(name, caller.userId);
     if (access === null || owns(caller, access)) return;
     if (access.membership === "removed") {
-      throw sentOut();
+      throw new Problem("forbidden", "You were sent out of this room");
     }
     if (access.isPrivate && access.membership === null) {
       throw new Problem("forbidden", "This room is private");
@@ -58,10 +56,6 @@ export function createRoomsService(dependencies: RoomsServiceDependencies): Room
 
   return {
     checkMayEnter,
-    checkNotSentOut: async (userId, name) => {
-      const access = await store.access(name, userId);
-      if (access?.membership === "removed" && access.ownerId !== userId) throw sentOut();
-    },
     checkExists: async (name) => void (await mustFind(name)),
     isOwner: async (caller, name) => owns(caller, await mustFind(name)),
     create: async (caller, name, isPrivate) => {
@@ -95,8 +89,4 @@ export function createRoomsService(dependencies: RoomsServiceDependencies): Room
       fanout.tell(name, { kind: "expelled", userId });
     },
   };
-}
-
-function sentOut(): Problem {
-  return new Problem("forbidden", "You were sent out of this room");
 }

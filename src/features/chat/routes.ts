@@ -72,6 +72,7 @@ function socketRoute({ guard, gateway, service, fanout }: ChatRoutesDependencies
     "/v1/ws/chat",
     ({ request, server, visitor, query: { room } }) =>
       gateway.upgrade(request, server, visitor, {
+        kind: "chat",
         limits: LIMITS,
         open: (connection) => new EarshotChat(connection, shared, room),
       }),

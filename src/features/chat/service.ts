@@ -2,6 +2,7 @@ import type { Caller } from "../../http/caller.ts";
 import { hasMoreCharacters } from "../../http/characters.ts";
 import { Problem } from "../../http/problem.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
+import { type Measure, byLabel, counter } from "../../platform/metrics.ts";
 import type { RateLimit } from "../../platform/rate.ts";
 import type { Fanout } from "../../realtime/fanout.ts";
 import type { Member, Presence } from "../../realtime/presence.ts";
@@ -81,6 +82,7 @@ export interface ChatService {
   recheck(): Promise<void>;
   /** What this process's sockets are to see of something that is not kept; null for nothing. */
   hear(room: string, live: ChatLive): ChatLive | null;
+  measure: Measure;
 }
 
 export interface ChatServiceDependencies {
@@ -102,6 +104,8 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
   const { store, rooms, fanout, presence, speaking, newId, now, log } = dependencies;
   const seats = new Map<string, Set<Seat>>();
   let recheckedAt = now();
+  const kept = { text: 0, caption: 0, edit: 0, remove: 0 };
+  const joins = { new: 0, recovered: 0, lost: 0 };
 
   /**
    * Messages after `offset` up to what this process's sockets have been sent, so that the live ones
@@ -144,10 +148,12 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
     const start = isKnown ? after.offset : Math.max(0, fanout.delivered(name) - RECENT_MESSAGES);
     const { messages, reached, isAll } = await upToLive(name, start, HISTORY_MESSAGES_MAX);
     const first = messages[0]?.offset ?? reached + 1;
+    // Messages that were old enough to be cleared away leave a hole at the beginning.
+    const recovered = isKnown && first === start + 1;
+    joins[after === null ? "new" : recovered ? "recovered" : "lost"]++;
     seat.joined({
       place: { epoch: room.epoch, offset: reached },
-      // Messages that were old enough to be cleared away leave a hole at the beginning.
-      recovered: isKnown && first === start + 1,
+      recovered,
       more: !isAll,
       messages,
       members: presence.members(name).slice(0, MEMBERS_TOLD_MAX),
@@ -162,6 +168,7 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
   };
 
   const announce = (room: string, message: ChatMessage): void => {
+    kept[message.kind]++;
     try {
       fanout.announce(room, message);
     } catch (error) {
@@ -204,6 +211,18 @@ export function createChatService(dependencies: ChatServiceDependencies): ChatSe
   };
 
   return {
+    measure: () => [
+      counter(
+        "earshot_messages_kept_total",
+        "Messages, captions, edits and removals that were kept.",
+        byLabel("kind", Object.entries(kept)),
+      ),
+      counter(
+        "earshot_room_joins_total",
+        "Rooms that sockets joined: for the first time, or again with all that was missed, or not all.",
+        byLabel("outcome", Object.entries(joins)),
+      ),
+    ],
     leave,
     join: async (seat, room, after) => {
       await rooms.checkMayEnter(seat.caller, room);

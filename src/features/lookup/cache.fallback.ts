@@ -1,3 +1,4 @@
+import { createBreaker } from "../../platform/breaker.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
 import type { Cache, Claim } from "./cache.ts";
 
@@ -9,32 +10,22 @@ export interface FallbackCacheDependencies {
   log: Log;
 }
 
-/** A shared cache that takes longer counts as away: a look-up must not hang on what makes it quick. */
-const SHARED_MS_MAX = 500;
-/** One that took too long is not even asked for this long. */
-const REST_MS = 1_000;
-
-class TookTooLong extends Error {
-  override name = "TookTooLong";
-}
-
 /**
  * The shared cache as long as it answers, else this process's own, which is told everything too. No
  * call ever fails: without the shared one, each process asks for itself.
  */
 export function createFallbackCache({ shared, own, log }: FallbackCacheDependencies): Cache {
+  // A look-up must not hang on what makes it quick.
+  const breaker = createBreaker();
   let isLost = false;
-  let restsUntil = 0;
 
   /** Null when there is no answer. */
   const attempt = async <T>(work: () => Promise<T>): Promise<{ value: T } | null> => {
-    if (performance.now() < restsUntil) return null;
     try {
-      const value = await inTime(work());
+      const value = await breaker.run(work);
       isLost = false;
       return { value };
     } catch (error) {
-      if (error instanceof TookTooLong) restsUntil = performance.now() + REST_MS;
       // One line for a loss, not one for each look-up.
       if (!isLost)
         log.warn(errorFields(error), "the shared cache is away; each process has its own");
@@ -67,14 +58,4 @@ export function createFallbackCache({ shared, own, log }: FallbackCacheDependenc
       return claimed.value === null ? null : guarded(claimed.value);
     },
   };
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new TookTooLong("no answer in time")), SHARED_MS_MAX);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,5 +1,6 @@
 import { type Allowances, type Count, createQuota } from "../../http/quota.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Measure } from "../../platform/metrics.ts";
 import type { RedisClient } from "../../platform/redis.ts";
 import { createFallbackCache } from "./cache.fallback.ts";
 import { createRedisCache } from "./cache.redis.ts";
@@ -15,6 +16,7 @@ import { createUpstream } from "./upstream.ts";
 /** Public APIs, asked through a cache. */
 export interface LookupFeature {
   routes: Omit<LookupRoutesDependencies, "guard">;
+  measure: Measure;
   /** Ends the calls that are under way. */
   close(): void;
 }
@@ -66,5 +68,5 @@ export function createLookupFeature(dependencies: LookupFeatureDependencies): Lo
     now,
     log,
   });
-  return { routes: { lookup, sources }, close: lookup.close };
+  return { routes: { lookup, sources }, measure: lookup.measure, close: lookup.close };
 }

@@ -2,6 +2,7 @@ import type { Caller } from "../../http/caller.ts";
 import { Problem } from "../../http/problem.ts";
 import { type Quota, shareQuota } from "../../http/quota.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
+import { type Measure, byLabel, counter } from "../../platform/metrics.ts";
 import type { Cache, Claim } from "./cache.ts";
 import { decodeKept, encodeKept, keyOf } from "./entries.ts";
 import type { Gate } from "./gate.ts";
@@ -17,6 +18,7 @@ export interface LookupService {
    * `rate_limited` when the source would have to be asked and this caller has had that too often.
    */
   look(name: string, asked: URLSearchParams, caller: Caller): Promise<Answer>;
+  measure: Measure;
   /** Ends the calls that are under way. */
   close(): void;
 }
@@ -55,12 +57,27 @@ const LOOK_EVERY_MS = 50;
 /** What a claim outlives its call by, for the cache's own way. */
 const CLAIM_SPARE_MS = 2_000;
 const RETRY_MS = 1_000;
+const COUNTED_AS = { HIT: "hit", MISS: "miss", STALE: "stale" } as const;
 
 export function createLookupService(dependencies: LookupServiceDependencies): LookupService {
   const { sources, cache, upstream, gate, pauses, misses, gateMs, now, log } = dependencies;
   /** Whoever asks the same meanwhile gets the same answer. */
   const flights = new Map<string, Flight>();
   const leaving = new AbortController();
+  const counts = { hit: 0, miss: 0, stale: 0, failed: 0, refused: 0 };
+
+  const countedLook: LookupService["look"] = async (name, asked, caller) => {
+    try {
+      const found = await look(name, asked, caller);
+      counts[COUNTED_AS[found.cache]]++;
+      return found;
+    } catch (error) {
+      if (error instanceof Problem) {
+        counts[error.code === "upstream_failed" ? "failed" : "refused"]++;
+      }
+      throw error;
+    }
+  };
 
   const look = async (name: string, asked: URLSearchParams, caller: Caller): Promise<Answer> => {
     const source = sources.get(name);
@@ -192,7 +209,17 @@ export function createLookupService(dependencies: LookupServiceDependencies): Lo
   const isFresh = (source: Source, { kind, at }: Kept): boolean =>
     now() - at < (kind === "found" ? source.ttlMs : source.missingMs);
 
-  return { look, close: () => leaving.abort() };
+  return {
+    look: countedLook,
+    measure: () => [
+      counter(
+        "earshot_lookups_total",
+        "Questions to public sources: answered from the cache, by the source, with what is too old, or not.",
+        byLabel("outcome", Object.entries(counts)),
+      ),
+    ],
+    close: () => leaving.abort(),
+  };
 }
 
 /** How long an answer is kept. That there is none never stands in for anything. */

@@ -1,11 +1,13 @@
 import type { Database } from "../../platform/database.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Measure } from "../../platform/metrics.ts";
 import type { TopicMention } from "../../text/topics.ts";
 import { type SourceName, createPostStore } from "./post.store.ts";
 import { createPostService } from "./posts.ts";
 import { createQueueEvents } from "./queue-events.ts";
 import { queueJson } from "./queue-routes.ts";
 import { createQueueStore } from "./queue.store.ts";
+import { queueFamilies } from "./queue-metrics.ts";
 import { createQueueService } from "./queue.ts";
 import type { TopicsRoutesDependencies } from "./routes.ts";
 import { type ReadSaid, followSources } from "./sources.ts";
@@ -15,6 +17,7 @@ import { startPostWork } from "./work.ts";
 /** Posts, their queue and the counts of their topics, joined. */
 export interface TopicsFeature {
   routes: Omit<TopicsRoutesDependencies, "guard">;
+  measure: Measure;
   /** Ends the streams, so that the server can stop. */
   closeEvents(): void;
   /** Takes no more from the queue, and hands back what is not done in time. */
@@ -56,6 +59,7 @@ export function createTopicsFeature(dependencies: TopicsFeatureDependencies): To
   });
   return {
     routes: { posts, queue, openEvents: events.open, topics: createTopicsService(reader) },
+    measure: async () => [...(await posts.measure()), ...queueFamilies(await queueStore.state())],
     closeEvents: () => {
       queue.close();
       events.close();

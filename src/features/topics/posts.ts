@@ -1,5 +1,6 @@
 import { asProblem } from "../../http/errors.ts";
 import { Problem } from "../../http/problem.ts";
+import { type Measure, byLabel, counter } from "../../platform/metrics.ts";
 import type { AcceptedPost, NewPost } from "./model.ts";
 import type { PostStore } from "./post.store.ts";
 import { type Refusal, isRefusal, readPost } from "./reading-posts.ts";
@@ -17,6 +18,7 @@ export interface PostService {
    * problem's members.
    */
   addAll(stream: AsyncIterable<Uint8Array>): Promise<BulkOutcome>;
+  measure: Measure;
 }
 
 export interface BulkOutcome {
@@ -46,6 +48,7 @@ const TOO_MANY_REQUESTS = 429;
 
 export function createPostService(dependencies: PostServiceDependencies): PostService {
   const { store, isOpen, draining, onAdded } = dependencies;
+  const received = { accepted: 0, duplicate: 0, rejected: 0, full: 0 };
 
   const checkOpen = (): void => {
     if (!isOpen) throw new Problem("forbidden", "This server takes no posts (TOPICS_FROM)");
@@ -60,11 +63,15 @@ export function createPostService(dependencies: PostServiceDependencies): PostSe
     checkOpen();
     const accepted = await store.add(incoming);
     if (accepted === null) {
+      received.full += incoming.length;
       throw new Problem("queue_full", "The queue is full; try again later", {
         status: TOO_MANY_REQUESTS,
         retryAfterMs: RETRY_MS,
       });
     }
+    const fresh = accepted.filter(({ isNew }) => isNew).length;
+    received.accepted += fresh;
+    received.duplicate += accepted.length - fresh;
     onAdded();
     return accepted;
   };
@@ -84,6 +91,7 @@ export function createPostService(dependencies: PostServiceDependencies): PostSe
     for await (const { line, json } of readRecords(stream)) {
       const read = readRecord(json);
       if (isRefusal(read)) {
+        received.rejected++;
         outcome.rejectedCount++;
         if (outcome.rejected.length < REJECTED_TOLD_MAX) {
           outcome.rejected.push({ line, code: read.code });
@@ -98,9 +106,19 @@ export function createPostService(dependencies: PostServiceDependencies): PostSe
   };
 
   return {
+    measure: () => [
+      counter(
+        "earshot_posts_received_total",
+        "Posts that came to this process: taken in, known already, not as described, or too many.",
+        byLabel("outcome", Object.entries(received)),
+      ),
+    ],
     add: async (sent) => {
       const read = readPost(sent);
-      if (isRefusal(read)) throw new Problem(read.code, read.detail);
+      if (isRefusal(read)) {
+        received.rejected++;
+        throw new Problem(read.code, read.detail);
+      }
       const [accepted] = await add([read]);
       if (accepted === undefined) throw new Error("a post was taken in without an id");
       return accepted;

@@ -1,3 +1,4 @@
+import type { Caller, KeyCaller } from "../../http/caller.ts";
 import { openEvents } from "../../http/events.ts";
 import { Problem } from "../../http/problem.ts";
 import type { QueueState } from "./model.ts";
@@ -5,6 +6,8 @@ import type { QueueService } from "./queue.ts";
 
 /** Streams at once; more are refused. */
 const STREAMS_MAX = 100;
+/** And of one caller's: a program that forgets to close its own must leave places to others. */
+const CALLER_STREAMS_MAX = 10;
 /** One that is not read is told nothing more until it is. */
 const WAITING_EVENTS_MAX = 8;
 const RETRY_MS = 10_000;
@@ -13,15 +16,21 @@ const RETRY_MS = 10_000;
 export function createQueueEvents(
   queue: Pick<QueueService, "state" | "follow">,
   toJson: (state: QueueState) => object,
-): { open(): Promise<Response>; close(): void } {
-  const open = new Set<() => void>();
+): { open(caller: Caller | KeyCaller): Promise<Response>; close(): void } {
+  /** What ends each stream, and whose it is. */
+  const open = new Map<() => void, number>();
 
   return {
-    open: async () => {
+    open: async ({ userId }) => {
       const first = await queue.state();
       // From here to where the stream is noted nothing else can come in between.
       if (open.size >= STREAMS_MAX) {
         throw new Problem("rate_limited", "Too many follow the queue", { retryAfterMs: RETRY_MS });
+      }
+      if ([...open.values()].filter((one) => one === userId).length >= CALLER_STREAMS_MAX) {
+        throw new Problem("rate_limited", "You follow the queue often enough", {
+          retryAfterMs: RETRY_MS,
+        });
       }
       let told = "";
       const tell = (state: QueueState): void => {
@@ -40,11 +49,11 @@ export function createQueueEvents(
       const stream = openEvents({ waitingMax: WAITING_EVENTS_MAX, onLeave: forget });
       tell(first);
       const unfollow = queue.follow(tell);
-      open.add(end);
+      open.set(end, userId);
       return stream.response;
     },
     close: () => {
-      for (const end of open) end();
+      for (const end of open.keys()) end();
     },
   };
 }

@@ -1,5 +1,7 @@
 import { Elysia, t } from "elysia";
+import type { Caller, KeyCaller } from "../../http/caller.ts";
 import type { guard } from "../../http/guard.ts";
+import { identity } from "../../http/identity.ts";
 import { problemAnswer, problemSchema } from "../../http/problem.ts";
 import { DEAD_PAGE_MAX, type QueueState, deadSchema, queueSchema } from "./model.ts";
 import type { QueueService } from "./queue.ts";
@@ -8,7 +10,7 @@ export interface QueueRoutesDependencies {
   guard: ReturnType<typeof guard>;
   queue: QueueService;
   /** A stream of events for one caller. */
-  openEvents(): Promise<Response>;
+  openEvents(caller: Caller | KeyCaller): Promise<Response>;
 }
 
 const tags = ["topics"];
@@ -22,7 +24,7 @@ export function queueRoutes({ guard, queue, openEvents }: QueueRoutesDependencie
       response: { 200: queueSchema, ...refused },
       detail: { summary: "How the queue of posts stands", tags },
     })
-    .get("/v1/queue/events", () => openEvents(), {
+    .get("/v1/queue/events", ({ caller }) => openEvents(caller), {
       keyed: true,
       detail: {
         summary: "The same as server-sent events, `queue`, whenever it moves",
@@ -60,6 +62,7 @@ export function queueRoutes({ guard, queue, openEvents }: QueueRoutesDependencie
           {
             after: t.Optional(t.Integer({ minimum: 0 })),
             limit: t.Optional(t.Integer({ minimum: 1, maximum: DEAD_PAGE_MAX })),
+            ...identity,
           },
           { additionalProperties: false },
         ),

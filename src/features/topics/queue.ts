@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { Problem } from "../../http/problem.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
 import type { DeadPost, QueueState } from "./model.ts";
@@ -56,7 +57,8 @@ export function createQueueService(dependencies: QueueServiceDependencies): Queu
     return { ...now, ratePerS: rateOf(now.done) };
   };
 
-  const look = async (): Promise<void> => {
+  // Bound to here: it goes on for all who ask, and not for the request that asked first.
+  const look = AsyncLocalStorage.bind(async (): Promise<void> => {
     if (followers.size === 0 && performance.now() - askedAt > askedMs) return stopLooking();
     try {
       const current = await read();
@@ -65,7 +67,7 @@ export function createQueueService(dependencies: QueueServiceDependencies): Queu
     } catch (error) {
       log.error(errorFields(error), "how the queue stands could not be read");
     }
-  };
+  });
 
   const note = ({ done }: QueueState): void => {
     // One that was begun before the last stop is of no use to the next rate.

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { type Log, errorFields } from "../../platform/log.ts";
 import { WritesFull } from "../../platform/commit.ts";
 import { PoolClosed, PoolFull } from "../../platform/pool.ts";
@@ -109,7 +110,8 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
     }
   };
 
-  const look = (): void => {
+  // Bound to here: whoever wakes it begins what is worked for all, and not for one request.
+  const look = AsyncLocalStorage.bind((): void => {
     isAwake = true;
     if (isEnded) return;
     taking ??= fill()
@@ -119,7 +121,7 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
       .finally(() => {
         taking = null;
       });
-  };
+  });
 
   const renew = async (): Promise<void> => {
     try {

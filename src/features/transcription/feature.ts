@@ -2,6 +2,7 @@ import type { Bus } from "../../platform/bus.ts";
 import type { Database } from "../../platform/database.ts";
 import type { Kept } from "../../platform/kept.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
+import type { Measure } from "../../platform/metrics.ts";
 import type { Caller } from "../../http/caller.ts";
 import { suggestFor } from "../../speech/models/catalogue.ts";
 import type { Recognition } from "../../speech/recognition.ts";
@@ -19,13 +20,14 @@ import { createLanguages } from "./languages.ts";
 import { createLiveTranscriptions } from "./live.ts";
 import { createSessionOpener } from "./opening.ts";
 import { createRevisionStore } from "./revision.store.ts";
-import { type Captions, createCaptionPost } from "./room-captions.ts";
+import { type Captions, type RoleOf, createCaptionPost } from "./room-captions.ts";
 import type { TranscriptionRoutesDependencies } from "./routes.ts";
 import { type SearchRequest, createSearchIndex } from "./search.store.ts";
 import { createTranscriptionSearch } from "./search.ts";
 import { createTranscriptionService } from "./service.ts";
 import { createSegmentStore } from "./segment.store.ts";
 import { createSessionStore } from "./session.store.ts";
+import { createSpeechCounts, speechFamilies } from "./speech-counts.ts";
 import { createSpools } from "./spool.ts";
 import { type TranscriptionStore, createTranscriptionStore } from "./store.ts";
 import { createUploads } from "./uploads.ts";
@@ -39,6 +41,7 @@ export interface TranscriptionFeature {
   saidAfter: TranscriptionStore["saidAfter"];
   /** What one user has saved or spoken, to take along or to erase. */
   belongings: TranscriptionBelongings;
+  measure: Measure;
   /** Ends the sessions that have no socket; those of sockets are ended by their gateway before. */
   close(): Promise<void>;
 }
@@ -53,6 +56,7 @@ export interface TranscriptionFeatureDependencies {
   /** For what somebody wrote by hand, where nothing is to be put right. */
   processEdit(job: TextJob): Promise<TextResult>;
   captions: Captions;
+  roleOf: RoleOf;
   /** Throws when the caller may not enter the room. */
   checkRoom(caller: Caller, room: string): Promise<void>;
   /** Runs `searchPage` where it disturbs nobody. */
@@ -74,7 +78,7 @@ export function createTranscriptionFeature(
   dependencies: TranscriptionFeatureDependencies,
 ): TranscriptionFeature {
   const { database, databasePath, bus, kept, recognition, processText, checkRoom } = dependencies;
-  const { search, parkedMs, filesAtOnce, processId, newId, now, log } = dependencies;
+  const { roleOf, search, parkedMs, filesAtOnce, processId, newId, now, log } = dependencies;
 
   const index = createSearchIndex(database);
   index.catchUp().catch((error: unknown) => {
@@ -86,21 +90,29 @@ export function createTranscriptionFeature(
   const captionStore = createCaptionStore(database);
   const captions = createCaptionPost({
     captions: dependencies.captions,
+    roleOf,
     store: captionStore,
     log,
   });
   const languages = createLanguages(recognition, (language) =>
     suggestFor(language).map(({ name }) => name),
   );
+  const counts = createSpeechCounts();
   const opener = createSessionOpener({
     store: sessionStore,
     segmentStore,
     spools: createSpools(databasePath),
     captions,
-    processText,
+    processText: async (job) => {
+      const result = await processText(job);
+      counts.words += result.wordCount;
+      return result;
+    },
     parkedMs,
+    roleOf,
     newId,
     now,
+    counts,
     log,
   });
   const live = createLiveTranscriptions({
@@ -113,6 +125,7 @@ export function createTranscriptionFeature(
     processId,
     parkedMs,
     now,
+    counts,
     log,
   });
   const endUpkeep = startUpkeep({ live, store: sessionStore, captions, parkedMs, now, log });
@@ -148,6 +161,7 @@ export function createTranscriptionFeature(
       startedAt: now(),
     },
     saidAfter: store.saidAfter,
+    measure: () => speechFamilies(counts, live.now()),
     belongings: createTranscriptionBelongings({
       store,
       editStore,

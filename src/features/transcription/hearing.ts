@@ -11,6 +11,7 @@ import { msOf, samplesIn } from "../../speech/segmenter.ts";
 import { createWavParser } from "../../speech/wav.ts";
 import type { SettledPlace } from "./session.store.ts";
 import { createHeaderSkipper } from "./header-again.ts";
+import type { SpeechCounts } from "./speech-counts.ts";
 import type { Spool } from "./spool.ts";
 
 /** Sound that is not recognised yet; past it the client is too fast. */
@@ -89,11 +90,12 @@ export interface HearingDependencies {
   tell(event: RecognitionEvent): void;
   /** The header of a WAV file was read. */
   onFormat(): void;
+  counts: SpeechCounts;
 }
 
 export function createHearing(
   { format: given, settledMs, ...wishes }: HearingRequest,
-  { recognition, spool, tell, onFormat }: HearingDependencies,
+  { recognition, spool, tell, onFormat, counts }: HearingDependencies,
 ): Hearing {
   let header = given === "wav" ? createWavParser() : null;
   let skipHeader: ((bytes: Uint8Array) => Uint8Array) | null = null;
@@ -136,8 +138,9 @@ export function createHearing(
 
   const receive = (event: RecognitionEvent): void => {
     if (event.type === "taken") return;
-    if ("processed" in event) {
-      processed = Math.max(processed, event.processed);
+    if ("processed" in event && event.processed > processed) {
+      counts.recognisedMs += msOf(event.processed - processed);
+      processed = event.processed;
     }
     if (event.type === "failed") {
       stream = null;
@@ -160,6 +163,7 @@ export function createHearing(
     try {
       spool.append(bytes);
     } catch {
+      counts.spoolErrors++;
       received = spool.end();
       throw new Refusal("internal", "the sound could not be kept here", { close: CLOSE.internal });
     }
@@ -234,6 +238,7 @@ export function createHearing(
         });
       }
       received += audio.length;
+      counts.receivedMs += audio.length / bytesPerMs();
       held.push(audio);
       heldBytes += audio.length;
       if (heldBytes >= POST_MS * bytesPerMs()) flush();

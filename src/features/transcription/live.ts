@@ -9,6 +9,7 @@ import { type NewSessionRequest, type SessionOpener, untouchedMs } from "./openi
 import { createParking } from "./parking.ts";
 import type { Session, SessionListener } from "./session.ts";
 import type { SessionStore, TouchedHold } from "./session.store.ts";
+import type { SessionsNow, SpeechCounts } from "./speech-counts.ts";
 import type { EndReason, ToldEvent } from "./told.ts";
 
 /** The live sessions of this process. */
@@ -29,6 +30,8 @@ export interface LiveTranscriptions {
   sweep(): Promise<void>;
   /** What proves that this process holds its sessions. */
   holds(): TouchedHold[];
+  /** How they stand, for whoever watches. */
+  now(): SessionsNow;
   /** Somebody else holds that session now. */
   lose(sessionId: string): void;
   /** Ends every session that is left. */
@@ -68,6 +71,7 @@ export interface LiveDependencies {
   /** How long a broken session waits for its client. */
   parkedMs: number;
   now(): number;
+  counts: SpeechCounts;
   log: Log;
 }
 
@@ -75,8 +79,9 @@ export interface LiveDependencies {
 const TAKEN = "speech.taken";
 
 export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTranscriptions {
-  const { recognition, store, opener, languages, checkRoom, bus, processId, parkedMs, now, log } =
+  const { recognition, store, opener, languages, checkRoom, bus, processId, parkedMs, now } =
     dependencies;
+  const { counts, log } = dependencies;
   const sessions = new Map<string, Session>();
   const over = new WeakSet<Session>();
   /** One for each session at a time, so that two who come back at once share it. */
@@ -96,11 +101,22 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
   const listeningFor = (language: string): { recognition: Recognition; info: EngineInfo } => {
     const info = recognition?.modelFor(language) ?? null;
     if (recognition === null || info === null || !recognition.ready()) {
+      counts.refused.starting++;
       throw new Refusal("overloaded", "the speech engine is still starting", {
         retryAfterMs: 1_000,
       });
     }
     return { recognition, info };
+  };
+
+  /** No room for one more, in words for a client. */
+  const refusalOf = (error: unknown): unknown => {
+    if (!(error instanceof RecognitionFull)) return error;
+    counts.refused.full++;
+    return new Refusal("overloaded", "more is being said than this machine keeps up with", {
+      close: CLOSE.overloaded,
+      retryAfterMs: error.retryAfterMs,
+    });
   };
 
   const end = async (session: Session, reason: EndReason, withinMs?: number): Promise<void> => {
@@ -192,6 +208,7 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
         throw refusalOf(error);
       }
       sessions.set(session.id, session);
+      counts.started++;
       return { session, info, missed: await session.attach(listener, 0) };
     },
     resume: async ({ caller, sessionId, afterSeq, listener }) => {
@@ -211,6 +228,7 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
         throw refusalOf(error);
       }
       session.comeBack();
+      counts.resumed++;
       const missed = await session.attach(listener, afterSeq);
       return { session, info, missed };
     },
@@ -227,6 +245,12 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
     sweep: opener.sweep,
     // Those that are ending, too: their last words may take a while.
     holds: () => [...sessions.values()].flatMap((session) => session.hold() ?? []),
+    now: () => {
+      const running = [...sessions.values()].filter((session) => !over.has(session));
+      const parked = parking.size();
+      const waitingMs = running.map((session) => session.waitingMs());
+      return { live: running.length - parked, parked, waitingMs };
+    },
     lose,
     close: async (withinMs) => {
       isClosed = true;
@@ -239,13 +263,4 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
       if (rest.length > 0) log.info({ sessions: rest.length }, "sessions were ended by the stop");
     },
   };
-}
-
-/** No room for one more, in words for a client. */
-function refusalOf(error: unknown): unknown {
-  if (!(error instanceof RecognitionFull)) return error;
-  return new Refusal("overloaded", "more is being said than this machine keeps up with", {
-    close: CLOSE.overloaded,
-    retryAfterMs: error.retryAfterMs,
-  });
 }

@@ -5,10 +5,11 @@ import type { Recognition } from "../../speech/recognition.ts";
 import type { StoredWishes } from "../../schema.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
 import type { SoundFormat } from "./hearing.ts";
-import type { CaptionPost } from "./room-captions.ts";
+import type { CaptionPost, RoleOf } from "./room-captions.ts";
 import { type Session, type SessionConclusion, openSession } from "./session.ts";
 import type { SegmentStore } from "./segment.store.ts";
 import type { Hold, SessionStore, StoredSession } from "./session.store.ts";
+import type { SpeechCounts } from "./speech-counts.ts";
 import { type Spool, type Spools, createMemorySpool } from "./spool.ts";
 
 const TOUCH_EVERY_MS_MIN = 500;
@@ -59,14 +60,16 @@ export interface SessionOpenerDependencies {
   processText(job: TextJob): Promise<TextResult>;
   /** How long a broken session waits for its client. */
   parkedMs: number;
+  roleOf: RoleOf;
   newId(): string;
   now(): number;
+  counts: SpeechCounts;
   log: Log;
 }
 
 export function createSessionOpener(dependencies: SessionOpenerDependencies): SessionOpener {
   const { store, segmentStore, spools, captions, processText, parkedMs } = dependencies;
-  const { newId, now, log } = dependencies;
+  const { roleOf, newId, now, counts, log } = dependencies;
 
   /** Keeps the end of a session; what is not recognised stays for another try. */
   const conclude =
@@ -127,6 +130,7 @@ export function createSessionOpener(dependencies: SessionOpenerDependencies): Se
           spool,
           captions: captions.open(speaker, room),
           processText,
+          counts,
           conclude: hold === null ? async () => {} : conclude(hold, spool, 0),
           discard: async () => {
             spool.remove();
@@ -142,7 +146,7 @@ export function createSessionOpener(dependencies: SessionOpenerDependencies): Se
       const { language, endpointingMs } = wishes;
       const { seq, segments, wordCount, settled } = stored;
       const hold = { sessionId, transcriptionId, generation };
-      const speaker: Caller = { userId, name: userName, role: "user" };
+      const speaker: Caller = { userId, name: userName, role: await roleOf(userId) };
       const spool = spools.adopt(sessionId, generation, settled.bytes);
       return openSession(
         {
@@ -166,6 +170,7 @@ export function createSessionOpener(dependencies: SessionOpenerDependencies): Se
           spool,
           captions: captions.open(speaker, room),
           processText,
+          counts,
           conclude: conclude(hold, spool, stored.failures),
           // Somebody has spoken in it.
           discard: async () => {},

@@ -5,6 +5,8 @@ export interface Parking {
   add(session: Session): void;
   /** Its client is back, or it is over. */
   remove(session: Session): void;
+  /** How many wait. */
+  size(): number;
   clear(): void;
 }
 
@@ -26,6 +28,7 @@ export function createParking(parkedMs: number, onExpired: (session: Session) =>
 
   return {
     remove,
+    size: () => timers.size,
     add: (session) => {
       remove(session);
       const { userId } = session.speaker;

@@ -7,37 +7,36 @@ import type { RoomCaptions } from "./transcript.ts";
 /** Where captions go; given by whoever has rooms. */
 export interface Captions {
   /** Shows what may still change. */
-  interim(speaker: Speaker, room: string, segmentId: string, text: string): Promise<void>;
-  /**
-   * Keeps a final in the room; the same `segmentId` again adds nothing. The speaker was let in when the
-   * session began, so that only having been sent out since is `forbidden`.
-   */
-  final(speaker: Speaker, room: string, segmentId: string, text: string): Promise<void>;
+  interim(speaker: Caller, room: string, segmentId: string, text: string): Promise<void>;
+  /** Keeps a final in the room; the same `segmentId` again adds nothing. */
+  final(speaker: Caller, room: string, segmentId: string, text: string): Promise<void>;
 }
 
-/** What is kept of somebody who has spoken: not the role, which stands in nothing but tokens. */
-export type Speaker = Pick<Caller, "userId" | "name">;
+/** What somebody is now who has spoken before: that stands in tokens, and not with what was said. */
+export type RoleOf = (userId: number) => Promise<Caller["role"]>;
 
 /** Brings what is said to the rooms that hear along. */
 export interface CaptionPost {
   /** The captions of one speaker; null without a room. */
-  open(speaker: Speaker, room: string | null): RoomCaptions | null;
+  open(speaker: Caller, room: string | null): RoomCaptions | null;
   /** Posts finals that were kept before `at` and did not reach their room, each room's in order. */
   postPending(at: number): Promise<void>;
 }
 
 export interface CaptionPostDependencies {
   captions: Captions;
+  roleOf: RoleOf;
   store: CaptionStore;
   log: Log;
 }
 
 const PENDING_MAX = 500;
 
-export function createCaptionPost({ captions, store, log }: CaptionPostDependencies): CaptionPost {
+export function createCaptionPost(dependencies: CaptionPostDependencies): CaptionPost {
+  const { captions, roleOf, store, log } = dependencies;
   /** False when the speaker may not speak there. */
   const post = async (
-    speaker: Speaker,
+    speaker: Caller,
     room: string,
     segmentId: string,
     text: string,
@@ -80,7 +79,7 @@ export function createCaptionPost({ captions, store, log }: CaptionPostDependenc
         const { segmentId, room, userId, userName: name, text } = pending;
         if (stuck.has(room)) continue;
         try {
-          await post({ userId, name }, room, segmentId, text);
+          await post({ userId, name, role: await roleOf(userId) }, room, segmentId, text);
         } catch (error) {
           // The other rooms' do not wait for it.
           stuck.add(room);

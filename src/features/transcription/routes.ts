@@ -42,6 +42,7 @@ export function transcriptionRoutes(dependencies: TranscriptionRoutesDependencie
       "/v1/ws/transcription",
       ({ request, server, visitor }) =>
         gateway.upgrade(request, server, visitor, {
+          kind: "transcription",
           limits: LIMITS,
           open: (connection) =>
             openByFirstFrame(connection, {

@@ -11,6 +11,7 @@ import type { Segment } from "./model.ts";
 import { notKept, noRecogniser, serviceFailed, takenOver, unfinished } from "./session-refusals.ts";
 import type { SegmentStore } from "./segment.store.ts";
 import type { Hold, SessionStore, TouchedHold } from "./session.store.ts";
+import type { SpeechCounts } from "./speech-counts.ts";
 import type { Spool } from "./spool.ts";
 import { type EndReason, type SessionEvent, type ToldEvent, createTold } from "./told.ts";
 import { type RoomCaptions, createTranscript } from "./transcript.ts";
@@ -31,6 +32,8 @@ export interface Session {
   speaker: Caller;
   language(): string;
   receivedBytes(): number;
+  /** How much of its sound is not recognised yet. */
+  waitingMs(): number;
   /** Takes sound. Throws `Refusal` when it cannot be used or comes too fast. */
   push(bytes: Uint8Array): void;
   /** Asks for the words so far; answered by `finalized` after their finals. */
@@ -91,6 +94,8 @@ export interface SessionDependencies {
   conclude(conclusion: SessionConclusion): Promise<void>;
   /** Forgets it altogether. */
   discard(): Promise<void>;
+  /** Counts for all sessions together. */
+  counts: SpeechCounts;
   log: Log;
 }
 
@@ -108,7 +113,7 @@ export interface SessionConclusion {
 export function openSession(request: SessionRequest, dependencies: SessionDependencies): Session {
   const { id, hold, speaker, room } = request;
   const { recognition, store, segmentStore, spool, captions } = dependencies;
-  const { processText, conclude, discard, log } = dependencies;
+  const { processText, conclude, discard, counts, log } = dependencies;
   const told = createTold(segmentStore, hold?.transcriptionId ?? null);
   let { seq, language, endpointingMs } = request;
   let believedSeq = hold !== null && hold.generation > 1 ? seq + UNKEPT_SEQ_MAX : seq;
@@ -165,6 +170,7 @@ export function openSession(request: SessionRequest, dependencies: SessionDepend
       inOrder(() => (heardBy === hearings ? hear(event) : undefined));
     },
     onFormat: () => keepWishes(),
+    counts,
   });
 
   const keepWishes = (): void => {
@@ -306,6 +312,7 @@ export function openSession(request: SessionRequest, dependencies: SessionDepend
     speaker,
     language: () => language,
     receivedBytes: hearing.receivedBytes,
+    waitingMs: () => Math.max(0, hearing.receivedMs() - hearing.processedMs()),
     push: (bytes) => {
       if (ending === null && !isLost) hearing.push(bytes);
     },

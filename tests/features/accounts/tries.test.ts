@@ -56,6 +56,58 @@ describe("the right password", () => {
   });
 });
 
+describe("a name that strangers guess at from everywhere", () => {
+  /** Wrong passwords for `ada` from so many sites, as often as each of them may send one. */
+  const guess = async (tries: ReturnType<typeof open>["tries"], sites: number): Promise<number> => {
+    let compared = 0;
+    for (let site = 0; site < sites; site++) {
+      for (let network = 0; network < 30; network++) {
+        const from = `2001:db8:${site.toString(16)}:${network.toString(16)}`;
+        const guessed = await tries.login("ada", from, wrong).then(
+          () => 1,
+          () => 0,
+        );
+        compared += guessed;
+      }
+    }
+    return compared;
+  };
+
+  test("is not used up by one site, however many networks it has", async () => {
+    const { tries } = open();
+    expect(await guess(tries, 1)).toBe(20);
+    expect(await until429(1, () => tries.login("ada", "203.0.113.1", right))).toBe(-1);
+    expect(await until429(1, () => tries.login("bob", "2001:db8:0:9", right))).toBe(-1);
+  });
+
+  test("is let in from a network where it was before, for as long as that is remembered", async () => {
+    const { clock, tries } = open();
+    const home = "2001:db8:ffff:1";
+    await tries.login("ada", home, right);
+    expect(await guess(tries, 20)).toBe(100);
+    expect(await until429(1, () => tries.login("ada", "203.0.113.1", right))).toBe(0);
+    expect(await until429(5, () => tries.login("ada", home, right))).toBe(-1);
+    // Another name has not been there, and guesses from there are counted as ever.
+    await guess(tries, 20);
+    expect(await until429(50, () => tries.login("ada", home, wrong))).toBe(10);
+    clock.time += 29 * 86_400_000;
+    await guess(tries, 20);
+    expect(await until429(1, () => tries.login("ada", home, right))).toBe(-1);
+    clock.time += 31 * 86_400_000;
+    await guess(tries, 20);
+    expect(await until429(1, () => tries.login("ada", home, right))).toBe(0);
+  });
+
+  test("is not taken for known because many ask at once", async () => {
+    const { tries } = open();
+    await guess(tries, 20);
+    const asked = Array.from({ length: 40 }, () =>
+      tries.login("ada", "203.0.113.2", right).catch(() => "refused"),
+    );
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(["refused"]));
+  });
+});
+
 test("a name may be changed a few times, and then now and again", async () => {
   const { clock, tries } = open();
   expect(await until429(100, () => tries.rename(7))).toBe(10);

@@ -248,7 +248,7 @@ describe("with a language model", () => {
 });
 
 describe("summaries at once", () => {
-  test("are few, since the threads have other texts to work", async () => {
+  test("are few, and fewer of one user, since the threads have other texts to work", async () => {
     const held = Promise.withResolvers<{ text: string; line: number }[]>();
     const summarise = createSummaries({
       inference: new Inference(null),
@@ -257,9 +257,9 @@ describe("summaries at once", () => {
       choose: () => held.promise,
       log: createLog("silent"),
     });
-    const one = () =>
+    const one = (userId: number) =>
       summarise({
-        caller: { userId: 1, role: "user", name: "One" },
+        caller: { userId, role: "user", name: "One" },
         readTalk: async () => ({ said: [{ speaker: null, text: BRIDGE }], language: null }),
         sentences: 1,
         signal: new AbortController().signal,
@@ -267,11 +267,17 @@ describe("summaries at once", () => {
         ({ summary }) => summary,
         (error: unknown) => (error instanceof Problem ? error.code : error),
       );
-    const asked = Array.from({ length: 9 }, one);
-    expect(await Promise.race(asked)).toBe("queue_full");
+    const asked = [1, 1, 1, 2, 2, 3, 4, 5, 6, 7].map(one);
+    expect(await asked[2]).toBe("rate_limited");
+    expect(await asked[9]).toBe("queue_full");
     held.resolve([{ text: BRIDGE, line: 0 }]);
-    expect(await Promise.all(asked)).toEqual([...Array<string>(8).fill(BRIDGE), "queue_full"]);
-    expect(await one()).toBe(BRIDGE);
+    expect(await Promise.all(asked)).toEqual([
+      ...Array<string>(2).fill(BRIDGE),
+      "rate_limited",
+      ...Array<string>(6).fill(BRIDGE),
+      "queue_full",
+    ]);
+    expect(await one(1)).toBe(BRIDGE);
   });
 });
 

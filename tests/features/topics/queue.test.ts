@@ -284,6 +284,32 @@ describe("posts that fail", () => {
   });
 });
 
+describe("streams of events", () => {
+  test("are few of one caller, so that others have theirs", async () => {
+    const state: QueueState = {
+      queued: 0,
+      leased: 0,
+      done: 0,
+      dead: 0,
+      oldestAgeMs: null,
+      ratePerS: 0,
+    };
+    const events = createQueueEvents(
+      { state: async () => state, follow: () => () => undefined },
+      () => ({}),
+    );
+    const open = (userId: number) => events.open({ userId, role: "key", name: "A program" });
+    const streams: Response[] = [];
+    for (let at = 0; at < 10; at++) streams.push(await open(-1));
+    const refused = open(-1).catch((error: unknown) => error);
+    expect(await refused).toMatchObject({ code: "rate_limited" });
+    await open(-2);
+    await streams[0]?.body?.cancel();
+    await open(-1);
+    events.close();
+  });
+});
+
 describe("a stream of events that is not read", () => {
   const stateOf = (done: number): QueueState => ({
     queued: 0,
@@ -306,7 +332,7 @@ describe("a stream of events that is not read", () => {
       },
       (state) => ({ done: state.done }),
     );
-    const { body } = await events.open();
+    const { body } = await events.open({ userId: -1, role: "key", name: "A program" });
     for (let done = 1; done <= 50; done++) tell?.(stateOf(done));
     const reader = (body as ReadableStream<Uint8Array<ArrayBuffer>>).getReader();
     const read = async (): Promise<number> => {

@@ -1,0 +1,77 @@
+import { Problem } from "./problem.ts";
+
+/** What no body of ours nears; deeper ones are answered 422, for what tells of them is quadratic. */
+const DEPTH_MAX = 64;
+/** Values in one body, keys not counted; more are answered 413. Ours have a handful, or 100 messages. */
+const VALUES_MAX = 10_000;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/**
+ * The value of a JSON text. Throws `SyntaxError`, and before anything is made of it `invalid` for one
+ * that is nested too deeply and `too_large` for one of too many values: a short text of either kind
+ * would keep the whole process busy for seconds, in the parser and in whoever looks at the value.
+ */
+export function parseJsonText(text: string): unknown {
+  // A text this short can hold neither.
+  if (text.length > DEPTH_MAX) checkShape(text);
+  return JSON.parse(text);
+}
+
+/** Reads over the text once. What is no JSON passes, which the parser says better. */
+function checkShape(text: string): void {
+  let depth = 0;
+  // Before every value but the first stands what opens or a comma.
+  let values = 1;
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case QUOTE:
+        at = endOfString(text, at);
+        break;
+      case OPEN_LIST:
+      case OPEN_OBJECT:
+        if (++depth > DEPTH_MAX) throw tooDeep();
+        if (++values > VALUES_MAX) throw tooMany();
+        break;
+      case CLOSE_LIST:
+      case CLOSE_OBJECT:
+        depth--;
+        break;
+      case COMMA:
+        if (++values > VALUES_MAX) throw tooMany();
+        break;
+      default:
+    }
+  }
+}
+
+/** Where the quote is that ends the string which begins at `from`; most are found without reading. */
+function endOfString(text: string, from: number): number {
+  const first = text.indexOf('"', from + 1);
+  if (first === -1) return text.length;
+  let before = first - 1;
+  while (text.charCodeAt(before) === BACKSLASH) before--;
+  // An even number of backslashes are characters of their own.
+  if ((first - before) % 2 === 1) return first;
+  let at = first + 1;
+  for (; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === QUOTE) return at;
+    if (unit === BACKSLASH) at++;
+  }
+  return at;
+}
+
+function tooDeep(): Problem {
+  return new Problem("invalid", `The body may be nested ${DEPTH_MAX} levels deep`);
+}
+
+function tooMany(): Problem {
+  return new Problem("too_large", `A body may hold ${VALUES_MAX} values`);
+}
