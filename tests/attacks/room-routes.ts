@@ -100,6 +100,7 @@ export const OTHER_ROUTES: Record<string, OtherCase> = {
   "get /": () => [{ path: "/" }],
   "get /healthz": () => [{ path: "/healthz" }],
   "get /readyz": () => [{ path: "/readyz" }],
+  "get /metrics": () => [{ path: "/metrics" }],
   "get /v1/auth/me": () => [{ path: "/v1/auth/me" }],
   "get /v1/auth/me/export": () => [{ path: "/v1/auth/me/export" }],
   "get /v1/auth/sessions": () => [{ path: "/v1/auth/sessions" }],
