@@ -16,7 +16,7 @@ export interface OriginDependencies {
 const ALLOWED_METHODS = "GET, POST, PATCH, DELETE";
 const ALLOWED_HEADERS = "access_token, authorization, content-type, if-match, x-api-key";
 /** What pages may read of an answer besides its body. */
-const EXPOSED_HEADERS = "age, etag, link, retry-after, x-cache";
+const EXPOSED_HEADERS = "age, etag, link, retry-after, x-cache, x-request-id";
 const PREFLIGHT_S = "600";
 
 /**

@@ -1,3 +1,4 @@
+import { codeOf } from "./error-code.ts";
 import type { Database } from "bun:sqlite";
 import { type Measure, counter, createHistogram, gauge, histogram } from "./metrics.ts";
 
@@ -122,7 +123,7 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
 
   /** Remembers an error that any other write would meet as well. */
   const note = (error: unknown): void => {
-    if (!isDiskError(error)) return;
+    if (!DISK_ERRORS.test(codeOf(error))) return;
     counts.diskErrors++;
     isFailing = true;
   };
@@ -202,19 +203,7 @@ function refuseOverdue(batch: Write[], error: unknown): number {
   return overdue;
 }
 
-/** SQLite's own word may stand behind that of whoever wrote the statement. */
-function isDiskError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return DISK_ERRORS.test(code) || isDiskError(error.cause);
-}
-
 /** Whether another process held the database for longer than writes wait. */
 export function isLocked(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    typeof error.code === "string" &&
-    error.code.startsWith("SQLITE_BUSY")
-  );
+  return codeOf(error).startsWith("SQLITE_BUSY");
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import pino from "pino";
+import { codeOf } from "./error-code.ts";
 import type { LogLevel } from "../config.ts";
 
 export interface LogFields {
@@ -59,8 +60,12 @@ export function createLog(level: LogLevel, sink?: LogSink): RootLog {
 /** What an error may say in the log: its kind, code and message, and the stack where it is ours. */
 export function errorFields(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error: String(error) };
-  const code = "code" in error ? { code: error.code } : {};
-  return { error: `${error.name}: ${error.message}`, ...code, stack: error.stack };
+  const code = codeOf(error);
+  return {
+    error: `${error.name}: ${error.message}`,
+    ...(code !== "" && { code }),
+    stack: error.stack,
+  };
 }
 
 function wrap(logger: pino.Logger): Log {

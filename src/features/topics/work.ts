@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Log, errorFields } from "../../platform/log.ts";
+import { codeOf } from "../../platform/error-code.ts";
 import { WritesFull } from "../../platform/commit.ts";
 import { PoolClosed, PoolFull } from "../../platform/pool.ts";
 import type { TopicMention } from "../../text/topics.ts";
@@ -173,6 +174,6 @@ function slices(done: readonly CountedPost[]): CountedPost[][] {
 /** Whether a write failed for what was to be written. A full disk or a lock is no fault of a post. */
 function isPostsFault(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof WritesFull) return false;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const code = codeOf(error);
   return !code.startsWith("SQLITE_") || /^SQLITE_(?:CONSTRAINT|MISMATCH|TOOBIG)/.test(code);
 }
