@@ -62,6 +62,5 @@ describe.skipIf(!hasBrowser || !hasVosk)("a microphone in the browser", () => {
     const heard = await captionsOf(listener);
     expect(heard).toContain("one");
     expect(await captionsOf(speaker)).toBe(heard);
-    console.log(heard);
   });
 });
