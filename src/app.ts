@@ -24,7 +24,8 @@ import { createTranscriptionFeature } from "./features/transcription/feature.ts"
 import { createTranscriptionRemoval } from "./features/transcription/retention.store.ts";
 import { UPLOAD_BODY_BYTES_MAX } from "./features/transcription/uploads.ts";
 import { createRedisAttempts } from "./http/attempts.redis.ts";
-import { type Allowance, type Attempts, UNCOUNTED, createMemoryAttempts } from "./http/attempts.ts";
+import { type Attempts, UNCOUNTED, createMemoryAttempts } from "./http/attempts.ts";
+import type { Allowance } from "./platform/rate.ts";
 import { createNetworkOf } from "./http/address.ts";
 import { type Certificate, readCertificate } from "./http/certificate.ts";
 import { createIdentify } from "./http/guard.ts";

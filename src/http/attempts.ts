@@ -1,7 +1,5 @@
 import { type Allowance, createRateLimit } from "../platform/rate.ts";
 
-export type { Allowance };
-
 /**
  * Counts what is tried, by key: a name, a network, or both. Several processes may count together.
  * Never rejects: nobody is kept out, or loses an answer, because nothing can be counted.

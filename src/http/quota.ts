@@ -1,4 +1,5 @@
-import type { Allowance, Attempts } from "./attempts.ts";
+import type { Attempts } from "./attempts.ts";
+import type { Allowance } from "../platform/rate.ts";
 import type { Caller } from "./caller.ts";
 
 /** How often each user may do something, and all guests together. */

@@ -1,8 +1,7 @@
 import { accessSync, constants, mkdirSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
-import { tmpdir } from "node:os";
+import { privateFolder } from "./private-folder.ts";
 
 // A binary carries the recogniser's library and model as one compressed archive. Neither can be used
 // from inside it: they are written out when a recogniser is first needed, and found there afterwards.
@@ -39,7 +38,7 @@ export function packedFolder(folder: string): string | null {
     accessSync(folder, constants.W_OK);
     return join(folder, name);
   } catch {
-    return join(tmpdir(), `earshot-${userInfo().uid}`, name);
+    return join(privateFolder("vosk"), name);
   }
 }
 
@@ -48,9 +47,7 @@ export async function unpack(folder: string): Promise<void> {
   if (isWhole(folder)) return;
   const packed = findPacked();
   if (packed === null) throw new Error("this program carries no recogniser");
-  const parent = dirname(folder);
-  makePrivate(parent);
-  const draft = await mkdtemp(join(parent, `${FOLDER_PREFIX}draft-`));
+  const draft = await mkdtemp(join(dirname(folder), `${FOLDER_PREFIX}draft-`));
   try {
     const tar = await Bun.zstdDecompress(await packed.arrayBuffer());
     const archive = new Bun.Archive(tar);
@@ -78,16 +75,5 @@ function isWhole(folder: string): boolean {
     );
   } catch {
     return false;
-  }
-}
-
-/** A folder in the common temporary one must be only ours: what others put there is not run. */
-function makePrivate(parent: string): void {
-  mkdirSync(parent, { recursive: true, mode: 0o700 });
-  if (dirname(parent) !== tmpdir()) return;
-  const { uid } = userInfo();
-  const found = statSync(parent);
-  if (found.uid !== uid || (found.mode & 0o077) !== 0) {
-    throw new Error(`${parent} belongs to somebody else; remove it`);
   }
 }

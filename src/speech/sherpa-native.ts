@@ -4,8 +4,6 @@ import {
   closeSync,
   existsSync,
   linkSync,
-  lstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -14,8 +12,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
+import { privateFolder } from "./private-folder.ts";
 
 /** The part of `sherpa-onnx-node` that is used here. */
 export interface Sherpa {
@@ -154,7 +152,7 @@ function preloadLibraries(): void {
 /** Many workers and processes may do this at once; they come to share the same files. */
 function writeLibraries(libraries: Buffer[]): string {
   const digests = libraries.map((bytes) => createHash("sha256").update(bytes).digest("hex"));
-  const folder = privateFolder(digests.map((digest) => digest.slice(0, 8)).join(""));
+  const folder = privateFolder(`sherpa-${digests.map((digest) => digest.slice(0, 8)).join("")}`);
   for (const [at, bytes] of libraries.entries()) {
     const path = join(folder, LIBRARY_NAMES[at] ?? "");
     const found = digestOfFile(path);
@@ -173,20 +171,6 @@ function writeLibraries(libraries: Buffer[]): string {
       rmSync(draft, { force: true });
     }
   }
-  return folder;
-}
-
-/**
- * A folder that only this user can write to. Others could have made the expected one first; what
- * they put there is not run.
- */
-function privateFolder(name: string): string {
-  const { uid } = userInfo();
-  const folder = join(tmpdir(), `earshot-sherpa-${uid}-${name}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const found = lstatSync(folder);
-  const isOurs = found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0;
-  if (!isOurs) throw new Error(`${folder} belongs to somebody else; remove it`);
   return folder;
 }
 
