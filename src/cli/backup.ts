@@ -1,7 +1,6 @@
 import { existsSync, statSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { copyDatabase, nameFile, removeDatabase, unfinishedName } from "../platform/backup.ts";
-import { readCommand } from "./command.ts";
+import { readDatabaseFile } from "./database-file.ts";
 import { failureLine } from "./failure.ts";
 import { createProgress, formatBytes } from "./progress.ts";
 
@@ -12,30 +11,14 @@ const USAGE = "usage: earshot backup FILE [--force]";
  * was committed when it began. A file that is there is kept unless `--force` is given.
  */
 export async function backup(args: string[]): Promise<number> {
-  const read = readCommand(() =>
-    parseArgs({
-      args,
-      allowPositionals: true,
-      options: { force: { type: "boolean", default: false } },
-    }),
-  );
+  const read = readDatabaseFile(args, USAGE);
   if (read === null) return 2;
-  const { positionals, values } = read.parsed;
-  const [file] = positionals;
-  const { databasePath } = read.config;
-  if (file === undefined || file === "" || positionals.length !== 1) {
-    console.error(USAGE);
-    return 2;
-  }
-  if (databasePath === ":memory:") {
-    console.error("DATABASE_URL names a database in memory, which no other process can see");
-    return 2;
-  }
+  const { file, isForced, path: databasePath } = read;
   if (!existsSync(databasePath)) {
     console.error(`there is no database at ${databasePath}`);
     return 1;
   }
-  if (existsSync(file) && (!values.force || isSame(file, databasePath))) {
+  if (existsSync(file) && (!isForced || isSame(file, databasePath))) {
     console.error(
       isSame(file, databasePath)
         ? `${file} is the database itself`
@@ -43,7 +26,7 @@ export async function backup(args: string[]): Promise<number> {
     );
     return 1;
   }
-  return write(databasePath, file, values.force);
+  return write(databasePath, file, isForced);
 }
 
 async function write(databasePath: string, file: string, isReplacing: boolean): Promise<number> {

@@ -8,7 +8,6 @@ import {
   statSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { parseArgs } from "node:util";
 import { readTakenBack, settleAccounts } from "../features/accounts/restored.store.ts";
 import { renewEpochs } from "../features/chat/restored.store.ts";
 import { endSpeechSessions } from "../features/transcription/restored.store.ts";
@@ -24,7 +23,7 @@ import {
 import { openDatabase } from "../platform/database.ts";
 import { inspectFile, isDamage } from "../platform/integrity.ts";
 import { SEQUENCES, raiseSequences } from "../platform/sequences.ts";
-import { readCommand } from "./command.ts";
+import { readDatabaseFile } from "./database-file.ts";
 import { failureLine } from "./failure.ts";
 import { createProgress } from "./progress.ts";
 
@@ -36,31 +35,15 @@ const USAGE = "usage: earshot restore FILE [--force]";
  * that nothing has. The backup itself is not changed.
  */
 export async function restore(args: string[]): Promise<number> {
-  const read = readCommand(() =>
-    parseArgs({
-      args,
-      allowPositionals: true,
-      options: { force: { type: "boolean", default: false } },
-    }),
-  );
+  const read = readDatabaseFile(args, USAGE);
   if (read === null) return 2;
-  const { positionals, values } = read.parsed;
-  const [file] = positionals;
-  const { databasePath: path } = read.config;
-  if (file === undefined || file === "" || positionals.length !== 1) {
-    console.error(USAGE);
-    return 2;
-  }
-  if (path === ":memory:") {
-    console.error("DATABASE_URL names a database in memory, which cannot be restored");
-    return 2;
-  }
+  const { file, isForced, path } = read;
   if (!existsSync(file) || (existsSync(path) && statSync(file).ino === statSync(path).ino)) {
     console.error(existsSync(file) ? `${file} is the database itself` : `there is no ${file}`);
     return 1;
   }
   try {
-    return await replace(file, path, values.force);
+    return await replace(file, path, isForced);
   } catch (error) {
     console.error(`cannot restore ${file}: ${failureLine(error)}`);
     return 1;
