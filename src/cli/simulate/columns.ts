@@ -1,12 +1,9 @@
+import { type PostColumn, millisecondsOf, usualColumn } from "../../client/post-columns.ts";
 import { readTime } from "../../features/topics/reading-posts.ts";
 import { type BadLine, type SourcePost, UnknownColumns } from "./source.ts";
 
-/** What a post is made of. */
-export const COLUMNS = ["content", "publication", "id", "published"] as const;
-export type Column = (typeof COLUMNS)[number];
-
 /** Columns as they were named on the command line. */
-export type ColumnWishes = Partial<Record<Column, string>>;
+export type ColumnWishes = Partial<Record<PostColumn, string>>;
 
 /** The names of columns in a file; null where a post has to do without. */
 export interface ChosenColumns {
@@ -16,26 +13,8 @@ export interface ChosenColumns {
   published: string | null;
 }
 
-/** What columns are usually called, the likeliest first. */
-const USUAL: Record<Column, readonly string[]> = {
-  content: ["content", "text", "body", "title"],
-  publication: ["publication", "source", "domain", "site"],
-  id: ["external_id", "id"],
-  published: [
-    "published_at",
-    "published",
-    "created_at",
-    "created",
-    "created_utc",
-    "date",
-    "timestamp",
-  ],
-};
-
 /** A header with more columns is not told in full. */
 const TOLD_COLUMNS_MAX = 30;
-/** Until the year 5138 a number below this is of seconds, and above it of milliseconds. */
-const SECONDS_MAX = 100_000_000_000;
 
 /**
  * Chooses columns by what was wished for, else by their usual names, whatever their case. `a.b` is
@@ -46,14 +25,9 @@ export function chooseColumns(
   wishes: ColumnWishes,
 ): ChosenColumns {
   const names = Object.keys(fields);
-  const choose = (column: Column): string | null => {
+  const choose = (column: PostColumn): string | null => {
     const wish = wishes[column];
-    if (wish === undefined) {
-      const found = USUAL[column].map((usual) =>
-        names.find((name) => name.toLowerCase() === usual),
-      );
-      return found.find((name) => name !== undefined) ?? null;
-    }
+    if (wish === undefined) return usualColumn(names, column);
     const exact = [wish, ...names.filter((name) => name.toLowerCase() === wish.toLowerCase())];
     const found = exact.find((name) => valueAt(fields, name) !== undefined);
     if (found !== undefined) return found;
@@ -119,8 +93,7 @@ function timeAt(fields: Record<string, unknown>, name: string): number | null {
   const text = typeof value === "string" ? value.trim() : value;
   if (text === "") return null;
   if (typeof text === "number" || (typeof text === "string" && /^\d+(?:\.\d+)?$/.test(text))) {
-    const number = Number(text);
-    return Math.floor(number < SECONDS_MAX ? number * 1000 : number);
+    return millisecondsOf(Number(text));
   }
   if (typeof text !== "string") return Number.NaN;
   if (/^\d{4}-\d{2}-\d{2}/.test(text)) return readTime(text);

@@ -1,3 +1,4 @@
+import { type PostColumn, millisecondsOf, usualColumn } from "../../client/post-columns.ts";
 import { createSha256 } from "./sha256.ts";
 
 /** Which column holds what; null for what the file has not. */
@@ -23,33 +24,12 @@ export interface BadLine {
   reason: string;
 }
 
-/** What columns are usually called, the likeliest first; as `earshot simulate` has it. */
-const USUAL = {
-  content: ["content", "text", "body", "title"],
-  publication: ["publication", "source", "domain", "site"],
-  id: ["external_id", "id"],
-  published: [
-    "published_at",
-    "published",
-    "created_at",
-    "created",
-    "created_utc",
-    "date",
-    "timestamp",
-  ],
-} as const;
-
-/** Until the year 5138 a number below this is of seconds, and above it of milliseconds. */
-const SECONDS_MAX = 100_000_000_000;
 /** So much of a hash keeps texts apart. */
 const HASH_CHARACTERS = 32;
 
 /** Chooses columns by their usual names, whatever their case. */
 export function guessColumns(names: readonly string[]): Columns {
-  const find = (column: keyof typeof USUAL): string | null => {
-    const found = USUAL[column].map((usual) => names.find((name) => name.toLowerCase() === usual));
-    return found.find((name) => name !== undefined) ?? null;
-  };
+  const find = (column: PostColumn): string | null => usualColumn(names, column);
   return {
     content: find("content"),
     publication: find("publication"),
@@ -108,8 +88,7 @@ function timeOf(value: unknown): number | null {
   const text = textOf(value)?.trim() ?? "";
   if (text === "") return null;
   if (/^\d+(?:\.\d+)?$/.test(text)) {
-    const number = Number(text);
-    return Math.floor(number < SECONDS_MAX ? number * 1_000 : number);
+    return millisecondsOf(Number(text));
   }
   const [day] = /^\d{4}-\d{2}-\d{2}/.exec(text) ?? [];
   // Without a year anything short is a date to the parser.
