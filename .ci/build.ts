@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { VOSK_MODEL_FOLDER, voskLibraryFor } from "../src/speech/vosk.ts";
 import { PACKED_LIBRARY, PACKED_MODEL, PACKED_PREFIX } from "../src/speech/packed.ts";
@@ -18,8 +18,10 @@ const ENTRIES = [
 /** More saves a few per cent and takes a minute. */
 const ZSTD_LEVEL = 9;
 
-const folder = join(root, "dist");
-mkdirSync(folder, { recursive: true });
+const dist = join(root, "dist");
+mkdirSync(dist, { recursive: true });
+// Another build may be going on.
+const folder = mkdtempSync(join(dist, "build-"));
 const packed = await packRecogniser();
 const build = Bun.spawnSync(
   [
@@ -40,7 +42,7 @@ const build = Bun.spawnSync(
   ],
   { cwd: root, stdout: "inherit", stderr: "inherit" },
 );
-if (packed !== null) rmSync(packed);
+rmSync(folder, { recursive: true });
 if (build.exitCode !== 0) process.exit(1);
 const { size } = Bun.file(outfile);
 console.log(
@@ -64,10 +66,28 @@ async function packRecogniser(): Promise<string | null> {
   for (const name of names) {
     files[`${PACKED_MODEL}/${name}`] = await Bun.file(join(model, name)).bytes();
   }
-  const tar = await new Bun.Archive(files).bytes();
+  const tar = withoutTimes(await new Bun.Archive(files).bytes());
   const path = join(folder, `${PACKED_PREFIX}.zst`);
   await Bun.write(path, Bun.zstdCompressSync(tar, { level: ZSTD_LEVEL }));
   return path;
+}
+
+/**
+ * The same files make the same archive, whenever it is built: a new version then uses what the last one
+ * has unpacked. Headers are as POSIX has them (ustar): octal numbers, and their sum at 148.
+ */
+function withoutTimes(tar: Uint8Array): Uint8Array {
+  const text = new TextDecoder("latin1");
+  const write = (at: number, digits: string) => tar.set(new TextEncoder().encode(digits), at);
+  for (let at = 0; tar[at] !== 0;) {
+    const bytes = Number.parseInt(text.decode(tar.subarray(at + 124, at + 136)), 8);
+    write(at + 136, "00000000000");
+    write(at + 148, " ".repeat(8));
+    const sum = tar.subarray(at, at + 512).reduce((total, byte) => total + byte, 0);
+    write(at + 148, `${sum.toString(8).padStart(6, "0")}\0 `);
+    at += 512 * (1 + Math.ceil(bytes / 512));
+  }
+  return tar;
 }
 
 /** What `--version` says it was built from; where there is no repository, EARSHOT_COMMIT says it. */

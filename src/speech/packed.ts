@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync, readFileSync, statSync } from "node:fs";
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { privateFolder } from "./private-folder.ts";
 
 // A binary carries the recogniser's library and model as one compressed archive. Neither can be used
@@ -15,6 +15,9 @@ export const PACKED_MODEL = "model";
 const PACKED_SIZES = "sizes.json";
 
 const FOLDER_PREFIX = ".bundled-";
+const DRAFT_PREFIX = `${FOLDER_PREFIX}draft-`;
+/** No draft is written for so long: an older one is from a process that died. */
+const DRAFT_MS = 3_600_000;
 
 type Named = Blob & { name: string };
 
@@ -47,7 +50,7 @@ export async function unpack(folder: string): Promise<void> {
   if (isWhole(folder)) return;
   const packed = findPacked();
   if (packed === null) throw new Error("this program carries no recogniser");
-  const draft = await mkdtemp(join(dirname(folder), `${FOLDER_PREFIX}draft-`));
+  const draft = await mkdtemp(join(dirname(folder), DRAFT_PREFIX));
   try {
     const tar = await Bun.zstdDecompress(await packed.arrayBuffer());
     const archive = new Bun.Archive(tar);
@@ -62,8 +65,24 @@ export async function unpack(folder: string): Promise<void> {
       // Another worker was quicker.
       if (!isWhole(folder)) throw error;
     });
+    await removeOthers(folder);
   } finally {
     await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** What other versions have unpacked beside it; one that still runs unpacks its own again at need. */
+async function removeOthers(folder: string): Promise<void> {
+  const parent = dirname(folder);
+  const oldest = Date.now() - DRAFT_MS;
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(FOLDER_PREFIX) || name === basename(folder)) continue;
+    const other = join(parent, name);
+    if (name.startsWith(DRAFT_PREFIX)) {
+      const { mtimeMs } = await stat(other).catch(() => ({ mtimeMs: Infinity }));
+      if (mtimeMs > oldest) continue;
+    }
+    await rm(other, { recursive: true, force: true });
   }
 }
 
