@@ -138,11 +138,20 @@ export function keepConnected(options: ConnectionOptions): Connection {
       heardAt = Date.now();
       take(JSON.parse(String(data)) as AnyFrame);
     });
+    const end = (isFinal: boolean): void => {
+      if (socket !== opened) return;
+      broken(isFinal);
+      if (token !== null && token === guestToken && !wasOpen) void doubtGuestToken();
+    };
     opened.addEventListener("close", ({ code }) => {
       const canRenew = code === UNAUTHORIZED && identity.token !== undefined;
       const isDone = code === NORMAL_CLOSE && options.isDone?.() !== false;
-      if (socket === opened) broken(isDone || (FINAL_CLOSES.includes(code) && !canRenew));
-      if (token !== null && token === guestToken && !wasOpen) void doubtGuestToken();
+      end(isDone || (FINAL_CLOSES.includes(code) && !canRenew));
+    });
+    // Node says of a socket that could not be opened no more than this; where `close` follows, it has
+    // nothing left to do.
+    opened.addEventListener("error", () => {
+      if (!wasOpen) end(false);
     });
   };
 

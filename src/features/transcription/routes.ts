@@ -25,15 +25,15 @@ const LIMITS = {
   idleMs: 60_000,
   isBinaryRated: false,
 };
-const FRAME_LIMITS = {
-  audio_frame_bytes: LIMITS.binaryFrameBytesMax,
-  frame_bytes: LIMITS.textFrameBytesMax,
-  idle_ms: LIMITS.idleMs,
-};
 
 /** Every route of the feature: the socket here, what is kept in files of their own. */
 export function transcriptionRoutes(dependencies: TranscriptionRoutesDependencies) {
   const { guard, gateway, service, live, languages, parkedMs } = dependencies;
+  const limits = {
+    audio_frame_bytes: LIMITS.binaryFrameBytesMax,
+    parked_ms: parkedMs,
+    ...gateway.announced(LIMITS),
+  };
   return new Elysia({ name: "transcription" })
     .use(guard)
     .use(keptRoutes(dependencies))
@@ -44,13 +44,7 @@ export function transcriptionRoutes(dependencies: TranscriptionRoutesDependencie
         gateway.upgrade(request, server, visitor, {
           kind: "transcription",
           limits: LIMITS,
-          open: (connection) =>
-            openByFirstFrame(connection, {
-              service,
-              live,
-              languages,
-              limits: { ...FRAME_LIMITS, parked_ms: parkedMs },
-            }),
+          open: (connection) => openByFirstFrame(connection, { service, live, languages, limits }),
         }),
       {
         signedIn: true,
