@@ -8,5 +8,14 @@ export function firstCharacters(text: string, count: number): string {
 
 /** Whether a text has more characters (code points); its length alone would count many twice. */
 export function hasMoreCharacters(text: string, charactersMax: number): boolean {
-  return text.length > charactersMax && [...text].length > charactersMax;
+  if (text.length <= charactersMax) return false;
+  if (text.length > 2 * charactersMax) return true;
+  let characters = 0;
+  for (let at = 0; at < text.length; characters++) at += isPairAt(text, at) ? 2 : 1;
+  return characters > charactersMax;
+}
+
+/** Whether the character there has two code units. */
+function isPairAt(text: string, at: number): boolean {
+  return (text.codePointAt(at) ?? 0) > 0xffff;
 }

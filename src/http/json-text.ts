@@ -1,9 +1,9 @@
 import { Problem } from "./problem.ts";
 
-/** What no body of ours nears; deeper ones are answered 422, for what tells of them is quadratic. */
+/** What no JSON of ours nears; deeper one is `invalid`, for what tells of it is quadratic. */
 const DEPTH_MAX = 64;
-/** Values in one body, keys not counted; more are answered 413. Ours have a handful, or 100 messages. */
-const VALUES_MAX = 10_000;
+/** Values in one body, keys not counted; more are `too_large`. Ours have a handful, or 100 messages. */
+const BODY_VALUES_MAX = 10_000;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -17,15 +17,29 @@ const CLOSE_OBJECT = 0x7d;
  * The value of a JSON text. Throws `SyntaxError`, and before anything is made of it `invalid` for one
  * that is nested too deeply and `too_large` for one of too many values: a short text of either kind
  * would keep the whole process busy for seconds, in the parser and in whoever looks at the value.
+ * Throws `invalid` for half a character as well, which only JSON can write: the database would keep
+ * another one, and who is told the text something else than who reads it there.
  */
-export function parseJsonText(text: string): unknown {
+export function parseJsonText(text: string, valuesMax = BODY_VALUES_MAX): unknown {
   // A text this short can hold neither.
-  if (text.length > DEPTH_MAX) checkShape(text);
-  return JSON.parse(text);
+  if (text.length > DEPTH_MAX) checkShape(text, valuesMax);
+  const value: unknown = JSON.parse(text);
+  // Only an escape can stand for half of a pair.
+  if (text.includes("\\u") && !isWhole(value)) {
+    throw new Problem("invalid", "Texts must be whole characters");
+  }
+  return value;
+}
+
+/** Whether every text in a value is made of whole characters. */
+function isWhole(value: unknown): boolean {
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value !== "object" || value === null) return true;
+  return Object.entries(value).every(([key, inner]) => key.isWellFormed() && isWhole(inner));
 }
 
 /** Reads over the text once. What is no JSON passes, which the parser says better. */
-function checkShape(text: string): void {
+function checkShape(text: string, valuesMax: number): void {
   let depth = 0;
   // Before every value but the first stands what opens or a comma.
   let values = 1;
@@ -37,14 +51,14 @@ function checkShape(text: string): void {
       case OPEN_LIST:
       case OPEN_OBJECT:
         if (++depth > DEPTH_MAX) throw tooDeep();
-        if (++values > VALUES_MAX) throw tooMany();
+        if (++values > valuesMax) throw tooMany(valuesMax);
         break;
       case CLOSE_LIST:
       case CLOSE_OBJECT:
         depth--;
         break;
       case COMMA:
-        if (++values > VALUES_MAX) throw tooMany();
+        if (++values > valuesMax) throw tooMany(valuesMax);
         break;
       default:
     }
@@ -69,9 +83,9 @@ function endOfString(text: string, from: number): number {
 }
 
 function tooDeep(): Problem {
-  return new Problem("invalid", `The body may be nested ${DEPTH_MAX} levels deep`);
+  return new Problem("invalid", `JSON may be nested ${DEPTH_MAX} levels deep`);
 }
 
-function tooMany(): Problem {
-  return new Problem("too_large", `A body may hold ${VALUES_MAX} values`);
+function tooMany(valuesMax: number): Problem {
+  return new Problem("too_large", `This JSON may hold ${valuesMax} values`);
 }

@@ -1,6 +1,13 @@
 import { type Static, type TObject, type TSchema, Type as t } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
+import { firstCharacters } from "../http/characters.ts";
+import { parseJsonText } from "../http/json-text.ts";
 import { REFUSAL_CODES, type Ref, Refusal } from "./refusal.ts";
+
+/** Values in one frame; more are refused before anything is made of them. Ours have a dozen. */
+const FRAME_VALUES_MAX = 1_000;
+/** Of the name of a field that is wrong so much is told: it may be as long as a frame. */
+const FIELD_CHARACTERS_MAX = 100;
 
 /** A frame's own fields; unknown ones are refused. Every client frame may carry `ref`. */
 export function clientFrame<const Name extends string, Fields extends Record<string, TSchema>>(
@@ -85,19 +92,21 @@ export function createFrameReader<Frames extends TObject>(
 /** The refusal of a frame that does not fit its schema; it names the field and not its value. */
 export function misfit<Schema extends TSchema>(check: TypeCheck<Schema>, frame: unknown): Refusal {
   const first = check.Errors(frame).First();
-  const field = first?.path.slice(1).replaceAll("/", ".") ?? "";
+  const path = firstCharacters(first?.path ?? "", 1 + FIELD_CHARACTERS_MAX);
+  const field = path.slice(1).replaceAll("/", ".");
   return new Refusal(
     "bad_request",
     `${field === "" ? "the frame" : field}: ${first?.message ?? "does not fit"}`,
   );
 }
 
-/** Parses a text frame. Throws `Refusal` unless it is a JSON object. */
+/** Parses a text frame. Throws `Refusal` unless it is a JSON object, and what `parseJsonText` does. */
 export function parseFrame(text: string): RawFrame {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
+    value = parseJsonText(text, FRAME_VALUES_MAX);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     throw new Refusal("bad_request", "the frame is not valid JSON");
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

@@ -3,8 +3,8 @@ import { Problem } from "../../http/problem.ts";
 import { type Measure, byLabel, counter } from "../../platform/metrics.ts";
 import type { AcceptedPost, NewPost } from "./model.ts";
 import type { PostStore } from "./post.store.ts";
-import { type Refusal, isRefusal, readPost } from "./reading-posts.ts";
-import { BrokenArray, RECORD_BYTES_MAX, readRecords } from "./records.ts";
+import { type Refusal, isRefusal, readPost, readRecord } from "./reading-posts.ts";
+import { BrokenArray, readRecords } from "./records.ts";
 
 export interface PostService {
   /**
@@ -41,6 +41,8 @@ export interface PostServiceDependencies {
 /** Posts and characters of one commit; a commit must not keep others waiting. */
 const BATCH_POSTS_MAX = 100;
 const BATCH_CHARACTERS_MAX = 128 * 1024;
+/** So long records are read in a row; then others have their turn, since many fit in one piece. */
+const READING_MS_MAX = 5;
 /** Rejected records past this are only counted. */
 const REJECTED_TOLD_MAX = 1_000;
 const RETRY_MS = 2_000;
@@ -88,7 +90,12 @@ export function createPostService(dependencies: PostServiceDependencies): PostSe
       batch = [];
       characters = 0;
     };
+    let readSince = performance.now();
     for await (const { line, json } of readRecords(stream)) {
+      if (performance.now() - readSince > READING_MS_MAX) {
+        await nextTurn();
+        readSince = performance.now();
+      }
       const read = readRecord(json);
       if (isRefusal(read)) {
         received.rejected++;
@@ -145,13 +152,6 @@ export function bulkMembers({ accepted, duplicates, rejected, rejectedCount }: B
   return { accepted, duplicates, rejected, rejected_count: rejectedCount };
 }
 
-function readRecord(json: string | null): NewPost | Refusal {
-  if (json === null) {
-    return { code: "too_large", detail: `a record may have ${RECORD_BYTES_MAX} bytes` };
-  }
-  try {
-    return readPost(JSON.parse(json));
-  } catch {
-    return { code: "invalid", detail: "it is no JSON" };
-  }
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -3,7 +3,8 @@ import { createHmac, generateKeyPairSync, sign as signWith } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { PASSWORD, addAccount, login } from "../../support/accounts.ts";
-import { type TestApp, postJson, startTestApp } from "../../support/app.ts";
+import { type TestApp, postJson, startTestApp, until } from "../../support/app.ts";
+import { isBuilt } from "../../support/server.ts";
 import { openSocket } from "../../support/socket.ts";
 
 // Attacks on tokens that are made by hand, without any session, are in tests/http/auth.test.ts.
@@ -149,8 +150,9 @@ describe("a refresh token", () => {
       expect((await socket.closed).code).toBe(4401);
       expect(await whoIs(other.access_token)).toMatchObject({ name });
     }
-    const told = app.lines.filter((line) => line.includes("came twice"));
-    expect(told).toHaveLength(2);
+    const told = () => app.lines.filter((line) => line.includes("came twice"));
+    await until(() => told().length >= 2);
+    expect(told()).toHaveLength(2);
   });
 
   test("that comes from many at once is taken from one at most", async () => {
@@ -196,37 +198,37 @@ describe("a refresh token", () => {
 });
 
 describe("whoever guesses at the login", () => {
-  test("is told the same, after the same work, of names that are there and that are not", async () => {
-    await addAccount(app, "victim 4");
-    const verify = spyOn(Bun.password, "verify");
+  const names = ["victim 4", "nobody", "", "x".repeat(200), "right\u202e"];
+  const guess = (name: string): Promise<Response> =>
+    postJson(`${app.url}/v1/auth/login`, { name, password: "wrong horse" });
+  beforeAll(() => addAccount(app, "victim 4"));
+
+  test("is told the same of names that are there and that are not", async () => {
     const told = new Set<string>();
+    for (const name of names) {
+      const answer = await guess(name);
+      const headers = [...answer.headers].filter(
+        ([header]) => !["date", "x-request-id"].includes(header),
+      );
+      told.add(`${answer.status} ${await answer.text()} ${JSON.stringify(headers)}`);
+    }
+    expect(told.size).toBe(1);
+    expect([...told][0]).toStartWith("401 ");
+  });
+
+  test.skipIf(isBuilt)("costs as much work with each of them (source only)", async () => {
+    const verify = spyOn(Bun.password, "verify");
     const compared: number[] = [];
     try {
-      for (const name of [
-        "victim 4",
-        "nobody",
-        "",
-        "half \ud800",
-        "x".repeat(200),
-        "right\u202e",
-      ]) {
+      for (const name of names) {
         const before = verify.mock.calls.length;
-        const answer = await postJson(`${app.url}/v1/auth/login`, {
-          name,
-          password: "wrong horse",
-        });
-        const headers = [...answer.headers].filter(
-          ([header]) => !["date", "x-request-id"].includes(header),
-        );
-        told.add(`${answer.status} ${await answer.text()} ${JSON.stringify(headers)}`);
+        await (await guess(name)).body?.cancel();
         compared.push(verify.mock.calls.length - before);
       }
     } finally {
       verify.mockRestore();
     }
-    expect(told.size).toBe(1);
-    expect([...told][0]).toStartWith("401 ");
-    expect(compared).toEqual([1, 1, 1, 1, 1, 1]);
+    expect(compared).toEqual(names.map(() => 1));
   });
 
   test("is made to wait, name by name, even for the right password; others are not", async () => {
