@@ -32,9 +32,11 @@ import { type PagesDependencies, pages } from "./http/pages.ts";
 import { type OriginDependencies, originCheck } from "./http/origin.ts";
 import { problemSchema } from "./http/problem.ts";
 import { type RequestIdDependencies, requestIds } from "./http/request-id.ts";
+import { requestSpans } from "./http/request-spans.ts";
 import { type RequestRateDependencies, requestRate } from "./http/request-rate.ts";
 import { securityHeaders } from "./http/security-headers.ts";
 import type { Log } from "./platform/log.ts";
+import type { Traces } from "./platform/traces.ts";
 import { commonFrames } from "./realtime/frames.ts";
 
 export interface ApiDependencies {
@@ -48,6 +50,7 @@ export interface ApiDependencies {
   health: HealthDependencies;
   metrics: Omit<MetricsDependencies, "guard">;
   requestId: RequestIdDependencies;
+  traces: Traces;
   counts: HttpCounts;
   requestRate: RequestRateDependencies;
   accounts: Omit<AccountRoutesDependencies, "guard">;
@@ -60,7 +63,8 @@ export interface ApiDependencies {
 }
 
 /** Every route of the server in one Elysia. */
-export function createApi({ log, version, basePath, identify, counts, ...parts }: ApiDependencies) {
+export function createApi(dependencies: ApiDependencies) {
+  const { log, version, basePath, identify, counts, traces, ...parts } = dependencies;
   const signedIn = guard(identify);
   const routes = new Elysia({ normalize: false })
     .use(
@@ -91,6 +95,7 @@ export function createApi({ log, version, basePath, identify, counts, ...parts }
   };
   // Clients are given the prefix with the server's address, so the types know nothing of it.
   return new Elysia({ normalize: false, prefix: basePath as "" })
+    .use(requestSpans({ traces, ...parts.requestId }))
     .use(requestIds(parts.requestId))
     .use(counts.plugin)
     .use(securityHeaders())

@@ -11,6 +11,7 @@ import {
   text,
   whole,
 } from "./environment.ts";
+import { type TracesConfig, readTraces } from "./config.traces.ts";
 
 /** How much a line of the log matters; `silent` writes nothing. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
@@ -64,6 +65,8 @@ export interface Config {
   tls: { certPath: string; keyPath: string } | null;
   /** How many days messages, transcriptions and done posts are kept; null for ever. */
   retentionDays: number | null;
+  /** Where traces go; null for nowhere. */
+  traces: TracesConfig | null;
 }
 
 const PORT_MAX = 65_535;
@@ -138,6 +141,7 @@ export function readConfig(env: Environment): Config {
       text(env, "RETENTION_DAYS") === null
         ? null
         : whole(env, "RETENTION_DAYS", 1, 1, RETENTION_DAYS_MAX),
+    traces: readTraces(env),
   };
 }
 

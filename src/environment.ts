@@ -77,6 +77,32 @@ export function whole(
   return number;
 }
 
+/** A number from 0 to 1. */
+export function fraction(env: Environment, name: string, fallback: number): number {
+  const value = text(env, name);
+  if (value === null) return fallback;
+  const number = Number(value);
+  if (!/^\d*\.?\d+$/.test(value) || number > 1) {
+    throw new ConfigError(`${name} must be a number from 0 to 1, not ${quoted(value)}`);
+  }
+  return number;
+}
+
+/** `name=value` with commas between; what is special in a value is percent-encoded. */
+export function pairs(env: Environment, name: string): Record<string, string> {
+  const parts = text(env, name)?.split(",") ?? [];
+  const entries = parts.map((part): [string, string] => {
+    const [, key = "", value = ""] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
+    try {
+      if (key !== "") return [decodeURIComponent(key), decodeURIComponent(value)];
+    } catch {
+      // What is not encoded well is no pair.
+    }
+    throw new ConfigError(`${name} must be pairs as name=value with commas between them`);
+  });
+  return Object.fromEntries(entries);
+}
+
 export function httpAddress(env: Environment, name: string): string | null {
   const value = text(env, name);
   if (value !== null && !/^https?:$/.test(URL.parse(value)?.protocol ?? "")) {

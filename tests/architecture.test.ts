@@ -6,7 +6,7 @@ const SRC = join(import.meta.dir, "../src");
 
 /** From the ground up: a folder or file may import from those before it and from itself. */
 const LAYERS: readonly (readonly string[])[] = [
-  ["config.ts", "environment.ts", "schema.ts", "version.ts"],
+  ["config.ts", "config.traces.ts", "environment.ts", "schema.ts", "version.ts"],
   ["platform"],
   ["speech", "text"],
   ["http"],

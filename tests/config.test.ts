@@ -221,12 +221,102 @@ describe("the settings", () => {
   });
 });
 
+describe("the settings of traces", () => {
+  const at = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318" };
+
+  test("are OpenTelemetry's, with its defaults", () => {
+    expect(readConfig(at).traces).toEqual({
+      url: "http://127.0.0.1:4318/v1/traces",
+      protocol: "http/protobuf",
+      headers: {},
+      timeoutMs: 10_000,
+      serviceName: "earshot",
+      resource: {},
+      sampler: "parentbased_always_on",
+      ratio: 1,
+      batch: { delayMs: 5_000, timeoutMs: 30_000, queueMax: 2_048, spansMax: 512 },
+    });
+  });
+
+  test("are not looked at when traces are off", () => {
+    const wrong = { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc", OTEL_TRACES_SAMPLER: "dice" };
+    expect(readConfig(wrong).traces).toBeNull();
+    expect(readConfig({ ...at, ...wrong, OTEL_SDK_DISABLED: "TRUE" }).traces).toBeNull();
+    expect(readConfig({ ...at, ...wrong, OTEL_TRACES_EXPORTER: "none" }).traces).toBeNull();
+  });
+
+  const good: [Environment, object][] = [
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "https://c.example/a/" },
+      { url: "https://c.example/a/v1/traces" },
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://c.example/in" },
+      { url: "https://c.example/in" },
+    ],
+    [{ OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" }, { protocol: "http/json" }],
+    [
+      { OTEL_EXPORTER_OTLP_HEADERS: "Authorization=Basic%20YTpi, x-tenant = 7 " },
+      { headers: { authorization: "Basic YTpi", "x-tenant": "7" } },
+    ],
+    [
+      { OTEL_RESOURCE_ATTRIBUTES: "service.name=ears,deployment.environment.name=a%2Cb" },
+      { serviceName: "ears", resource: { "deployment.environment.name": "a,b" } },
+    ],
+    [
+      { OTEL_RESOURCE_ATTRIBUTES: "service.name=ears", OTEL_SERVICE_NAME: "mine" },
+      { serviceName: "mine", resource: {} },
+    ],
+    [
+      { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.05" },
+      { sampler: "parentbased_traceidratio", ratio: 0.05 },
+    ],
+    [{ OTEL_TRACES_SAMPLER_ARG: "0" }, { ratio: 0 }],
+  ];
+  for (const [env, expected] of good) {
+    test(`take ${JSON.stringify(env)}`, () => {
+      expect(readConfig({ ...at, ...env }).traces).toMatchObject(expected);
+    });
+  }
+
+  const bad: [string, string[]][] = [
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", ["127.0.0.1:4318", "grpc://127.0.0.1"]],
+    ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ["collector"]],
+    ["OTEL_EXPORTER_OTLP_PROTOCOL", ["grpc", "protobuf"]],
+    ["OTEL_EXPORTER_OTLP_HEADERS", ["hunter2", "=hunter2", "a=%zz-hunter2", "a b=hunter2"]],
+    ["OTEL_EXPORTER_OTLP_HEADERS", ["a(=hunter2", "a=b%0d%0ahunter2"]],
+    ["OTEL_EXPORTER_OTLP_TIMEOUT", ["0", "10s"]],
+    ["OTEL_RESOURCE_ATTRIBUTES", ["production"]],
+    ["OTEL_TRACES_SAMPLER", ["half", "jaeger_remote"]],
+    ["OTEL_TRACES_SAMPLER_ARG", ["1.1", "-0.1", "half", "1e-1"]],
+    ["OTEL_TRACES_EXPORTER", ["console"]],
+    ["OTEL_BSP_MAX_QUEUE_SIZE", ["0", "many"]],
+  ];
+  for (const [name, values] of bad) {
+    test(`stop the start at a wrong ${name}`, () => {
+      for (const value of values) {
+        const message = refusalOf({ ...at, [name]: value });
+        expect(message).toContain(name);
+        expect(message).not.toContain("hunter2");
+        expect(message.split("\n")).toHaveLength(1);
+      }
+    });
+  }
+
+  test("say what there is instead of gRPC", () => {
+    const message = refusalOf({ ...at, OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" });
+    expect(message).toMatch(/http\/protobuf.*4318/);
+  });
+});
+
 describe(".env.example", () => {
   const example = readFileSync(join(ROOT, ".env.example"), "utf8");
   const listed = Object.fromEntries(
     [...example.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]),
   );
-  const source = readFileSync(join(ROOT, "src/config.ts"), "utf8");
+  const source = ["src/config.ts", "src/config.traces.ts"]
+    .map((file) => readFileSync(join(ROOT, file), "utf8"))
+    .join("\n");
   const read = new Set([...source.matchAll(/\(\s*env,\s*"([A-Z_]+)"/g)].map(([, name]) => name));
   const known = [...read].filter((name) => name !== undefined);
 

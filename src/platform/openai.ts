@@ -1,4 +1,4 @@
-import OpenAI from "openai";
+import type { APIConnectionError, APIError, OpenAI } from "openai";
 
 /** Where a service that speaks OpenAI's protocol is. */
 export interface ServiceAddress {
@@ -22,7 +22,7 @@ export function createOpenAi(
   { baseUrl, apiKey }: ServiceAddress,
   fetchAnswer: (...request: Parameters<typeof fetch>) => Promise<Response>,
 ): OpenAI {
-  return new OpenAI({
+  return new (loadClient().OpenAI)({
     apiKey: apiKey ?? NO_KEY,
     baseURL: baseUrl ?? OPENAI_URL,
     // What is not said here the client would take from the environment.
@@ -36,6 +36,21 @@ export function createOpenAi(
     // A key is for the address that it was given for.
     fetchOptions: { redirect: "manual" },
   });
+}
+
+/** An error of the client's: what a service answered, or why it did not. */
+export function isApiError(error: unknown): error is APIError {
+  return error instanceof loadClient().APIError;
+}
+
+/** No answer came, or not in time. */
+export function isConnectionError(error: unknown): error is APIConnectionError {
+  return error instanceof loadClient().APIConnectionError;
+}
+
+/** Loaded when it is wanted: it is a quarter of what the server is made of, and most do without. */
+function loadClient() {
+  return require("openai") as typeof import("openai");
 }
 
 /**

@@ -1,4 +1,6 @@
 import type { Log } from "./log.ts";
+import { isSpanNotice } from "./traces.worker.ts";
+import { createTrouble } from "./trouble.ts";
 
 /** What every worker may say beside its own answers. */
 export type ThreadNotice =
@@ -42,6 +44,7 @@ export function startThread<In, Out>(dependencies: ThreadDependencies<Out>): Thr
   let stopped = false;
   let restartMs = RESTART_MS_MIN;
   let restarting: ReturnType<typeof setTimeout> | null = null;
+  const trouble = createTrouble({ log, level: "error" });
 
   const start = (): void => {
     restarting = null;
@@ -49,31 +52,31 @@ export function startThread<In, Out>(dependencies: ThreadDependencies<Out>): Thr
     const current = spawn();
     worker = current;
     current.addEventListener("message", ({ data }: MessageEvent<Out | ThreadNotice>) => {
-      if (worker !== current) return;
+      // Whoever collects spans listens for them.
+      if (worker !== current || isSpanNotice(data)) return;
       if (!isNotice(data)) return onMessage(data);
       if (data.type === "log") return log[data.level](data.fields, data.message);
       isReady = true;
       onReady();
     });
-    current.addEventListener("error", (event) => {
-      log.error({ error: event.message }, "a worker failed");
-      ended(current, startedAt);
-    });
+    current.addEventListener("error", ({ message }) => ended(current, startedAt, message));
     // A rejection that nobody handled ends a worker with code 0, so every end counts.
-    current.addEventListener("close", () => ended(current, startedAt));
+    current.addEventListener("close", () => ended(current, startedAt, null));
   };
 
-  const ended = (which: Worker, startedAt: number): void => {
+  const ended = (which: Worker, startedAt: number, error: string | null): void => {
     if (worker !== which) return;
     worker = null;
     isReady = false;
     which.terminate();
     if (stopped) return;
-    restartMs =
-      performance.now() - startedAt > STABLE_MS
-        ? RESTART_MS_MIN
-        : Math.min(restartMs * 2, RESTART_MS_MAX);
-    log.warn({ restart_ms: restartMs }, "a worker ended and is started again");
+    const wasStable = performance.now() - startedAt > STABLE_MS;
+    restartMs = wasStable ? RESTART_MS_MIN : Math.min(restartMs * 2, RESTART_MS_MAX);
+    if (wasStable) trouble.end("a worker that was started again has run for a while");
+    trouble.begin(
+      { ...(error !== null && { error: reasonIn(error) }), restart_ms: restartMs },
+      "a worker ended and is started again",
+    );
     restarting = setTimeout(start, restartMs);
     onDeath();
   };
@@ -90,6 +93,13 @@ export function startThread<In, Out>(dependencies: ThreadDependencies<Out>): Thr
       worker?.terminate();
     },
   };
+}
+
+/** What an error that ended a worker says, without the piece of the program that Bun shows before it. */
+function reasonIn(error: string): string {
+  const lines = error.split("\n").map((line) => line.trim());
+  const caret = lines.indexOf("^");
+  return (lines[caret + 1] ?? error).replace(/^error: /, "");
 }
 
 function isNotice(message: unknown): message is ThreadNotice {

@@ -104,6 +104,8 @@ export interface OpenAiSource {
   baseUrl: string | null;
   apiKey: string | null;
   model: string;
+  /** Whether its requests are told as spans. */
+  isTraced?: boolean;
 }
 
 /** What clients are told about the engine that listens to them. */

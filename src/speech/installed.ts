@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Log } from "../platform/log.ts";
+import { EngineMissing } from "./engine-missing.ts";
 import { type InstalledModel, listInstalled, looksLikeModel } from "./models/installed.ts";
 import type { SpeechModel } from "./recognition.ts";
 import { describeSherpaModel, SherpaModelBroken } from "./sherpa-models.ts";
@@ -14,11 +15,6 @@ export interface InstalledDependencies {
   /** Of which engines; null for all. */
   engine: "sherpa" | "vosk" | null;
   log: Log;
-}
-
-/** A model was asked for and cannot be used; the message is one line. */
-export class EngineMissing extends Error {
-  override name = "EngineMissing";
 }
 
 /** Without any of these the engine does not start, and nobody would be heard by other models either. */
@@ -36,7 +32,9 @@ export function installedModels(dependencies: InstalledDependencies): SpeechMode
   const there = listInstalled(modelsDir).filter(({ folder }) => looksLikeModel(folder));
   for (const name of names ?? []) {
     if (there.some((model) => model.name === name)) continue;
-    throw new EngineMissing(`there is no model ${JSON.stringify(name)} in ${modelsDir}`);
+    throw new EngineMissing(
+      `SPEECH_MODEL: there is no model ${JSON.stringify(name)} in ${modelsDir}; see \`earshot models list\``,
+    );
   }
   const usable = there
     .filter(({ name }) => names === null || names.includes(name))

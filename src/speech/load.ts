@@ -1,3 +1,4 @@
+import { tellSpans } from "../platform/traces.worker.ts";
 import type { Engine, EngineSource } from "./engine.ts";
 import { openOpenAi } from "./openai.ts";
 import { openSherpa } from "./sherpa.ts";
@@ -23,6 +24,9 @@ export async function loadEngine(
     case "sherpa":
       return { engine: openSherpa(source), address: null };
     case "openai":
-      return { engine: openOpenAi(source), address: null };
+      return {
+        engine: openOpenAi(source, source.isTraced === true ? { traces: tellSpans() } : {}),
+        address: null,
+      };
   }
 }

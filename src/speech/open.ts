@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts";
 import type { Log } from "../platform/log.ts";
-import { EngineMissing, installedModels } from "./installed.ts";
+import { EngineMissing } from "./engine-missing.ts";
+import { installedModels } from "./installed.ts";
 import { type Recognition, type SpeechModel, createRecognition } from "./recognition.ts";
 import { VOSK_INFO, locateVosk } from "./vosk.ts";
 
@@ -12,7 +13,12 @@ export interface SpeechSettings {
   modelsDir: string;
   workers: number;
   /** An OpenAI-compatible service; null for none. */
-  service: { baseUrl: string | null; apiKey: string | null; model: string } | null;
+  service: {
+    baseUrl: string | null;
+    apiKey: string | null;
+    model: string;
+    isTraced: boolean;
+  } | null;
 }
 
 export interface OpenRecognitionDependencies {
@@ -97,6 +103,9 @@ export function speechSettings(config: Config): SpeechSettings {
     models: config.speechModels,
     modelsDir: config.modelsDir,
     workers: config.speechWorkers,
-    service: openAi === null ? null : { ...openAi, model: openAi.speechModel },
+    service:
+      openAi === null
+        ? null
+        : { ...openAi, model: openAi.speechModel, isTraced: config.traces !== null },
   };
 }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { APIConnectionError, APIError, type OpenAI } from "openai";
-import { createOpenAi, retryAfterMs } from "../platform/openai.ts";
+import type { OpenAI } from "openai";
+import { createOpenAi, isApiError, isConnectionError, retryAfterMs } from "../platform/openai.ts";
+import { tracedFetch } from "../platform/traced-fetch.ts";
+import { NO_TRACES, type Traces } from "../platform/traces.ts";
 import { toPcm16 } from "./blocks.ts";
 import {
   ENGINE_RATE_HZ,
@@ -21,6 +23,7 @@ export interface OpenAiOptions {
   retriesMax?: number;
   /** The wait before the first of them; it doubles. */
   backoffMs?: number;
+  traces?: Pick<Traces, "isOn" | "begin" | "within">;
 }
 
 /** Longer answers are dropped unread: the words of an hour need a tenth of it. */
@@ -52,7 +55,13 @@ class Refused extends ServiceFailed {
  * is always a `ServiceFailed` without keys, addresses or words of the service.
  */
 export function openOpenAi(source: OpenAiSource, options: OpenAiOptions = {}): OneShotEngine {
-  const { attemptMs = 30_000, deadlineMs = 60_000, retriesMax = 2, backoffMs = 500 } = options;
+  const {
+    attemptMs = 30_000,
+    deadlineMs = 60_000,
+    retriesMax = 2,
+    backoffMs = 500,
+    traces = NO_TRACES,
+  } = options;
   let client: OpenAI | null = null;
   /** What this service takes; found out with the first sound. */
   let format: Format = "verbose_json";
@@ -63,7 +72,7 @@ export function openOpenAi(source: OpenAiSource, options: OpenAiOptions = {}): O
     asked: Format,
     signal: AbortSignal,
   ): Promise<unknown> {
-    client ??= createOpenAi(source, fetchBounded);
+    client ??= createOpenAi(source, tracedFetch(traces, fetchBounded));
     return client.audio.transcriptions.create(
       {
         file: new File([wav], "sound.wav", { type: "audio/wav" }),
@@ -153,12 +162,12 @@ async function fetchBounded(...[input, init]: Parameters<typeof fetch>): Promise
 
 /** What a client may know of a failure. */
 function failureOf(error: unknown): ServiceFailed {
-  if (error instanceof APIConnectionError) {
+  if (isConnectionError(error)) {
     if (error.cause instanceof AnswerUnusable) return unusable();
     return new ServiceFailed("the speech service cannot be reached", true);
   }
-  if (!(error instanceof APIError) || error.status === undefined) return unusable();
-  const status = Number(error.status);
+  if (!isApiError(error) || error.status === undefined) return unusable();
+  const { status } = error;
   switch (status) {
     case 401:
       return new Refused("the speech service refused the key (401)", status);

@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { EngineMissing } from "./engine-missing.ts";
 import { privateFolder } from "./private-folder.ts";
 
 // A binary carries the recogniser's library and model as one compressed archive. Neither can be used
@@ -41,7 +42,18 @@ export function packedFolder(folder: string): string | null {
     accessSync(folder, constants.W_OK);
     return join(folder, name);
   } catch {
-    return join(privateFolder("vosk"), name);
+    return join(privateFolderOr(folder), name);
+  }
+}
+
+function privateFolderOr(folder: string): string {
+  try {
+    return privateFolder("vosk");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new EngineMissing(
+      `MODELS_DIR: ${folder} cannot be written, nor can the temporary folder: ${why}`,
+    );
   }
 }
 

@@ -16,14 +16,31 @@ export interface Recognition {
   loaded(): Promise<void>;
   /** Throws `RecognitionFull` when there is no room for another stream. */
   open(request: RecognitionRequest, tell: (event: RecognitionEvent) => void): RecognitionStream;
+  /** Takes the room for a stream that is opened when its format is known. Throws `RecognitionFull`. */
+  reserve(request: PlaceRequest, tell: (event: RecognitionEvent) => void): RecognitionPlace;
   close(): Promise<void>;
 }
 
-export interface RecognitionRequest extends Omit<StreamRequest, "language"> {
+export interface PlaceRequest {
   /** A tag that `modelFor` knows, or `auto`. */
   language: string;
   /** Nobody waits for each word: it gets the time that is left, and is always taken in. */
   isPatient: boolean;
+}
+
+/** What is said of a stream's sound when it is opened. */
+export interface SoundRequest extends Omit<StreamRequest, "language"> {
+  language: string;
+}
+
+export interface RecognitionRequest extends SoundRequest, PlaceRequest {}
+
+/** Room that is kept for one stream; `tell` hears of it when it is lost. */
+export interface RecognitionPlace {
+  /** Once. */
+  open(request: SoundRequest): RecognitionStream;
+  /** Instead of opening it. */
+  leave(): void;
 }
 
 /** The sound of one speaker. */
@@ -180,39 +197,52 @@ export function createRecognition(dependencies: RecognitionDependencies): Recogn
     return member;
   };
 
+  const reserve: Recognition["reserve"] = ({ language: expected, isPatient }, tell) => {
+    const member = memberFor(choose(expected).engine, isPatient);
+    const stream = ++streams;
+    const enter = (engine: number): void => {
+      if (!isPatient) member.admission.enter(stream, engine);
+    };
+    member.streams.set(stream, tell);
+    enter(choose(expected).engine);
+    const post = (message: ToSpeechWorker): void => {
+      if (member.streams.has(stream)) member.thread.post(message);
+    };
+    return {
+      leave: () => leave(member, stream),
+      open: ({ language: asked, ...request }) => {
+        const { engine, language } = choose(asked);
+        enter(engine);
+        post({ type: "open", stream, engine, language, isPatient, ...request });
+        return {
+          push: (bytes) => {
+            member.admission.hear(stream);
+            post({ type: "audio", stream, bytes });
+          },
+          cut: () => post({ type: "cut", stream }),
+          configure: ({ endpointingMs = null, language: other }) => {
+            const chosen = other === undefined ? { engine: null, language: null } : choose(other);
+            post({ type: "configure", stream, endpointingMs, ...chosen });
+          },
+          end: () => post({ type: "end", stream, isNow: false }),
+          endNow: () => post({ type: "end", stream, isNow: true }),
+          drop: () => {
+            post({ type: "drop", stream });
+            leave(member, stream);
+          },
+        };
+      },
+    };
+  };
+
   return {
     models: infos,
     modelFor: (language) => infos[choose(language).engine] ?? null,
     ready: () => members.some((member) => member.isLoaded),
     loaded: () => loading.promise,
-    open: ({ language: asked, ...request }, tell) => {
-      const { engine, language } = choose(asked);
-      const member = memberFor(engine, request.isPatient);
-      const stream = ++streams;
-      member.streams.set(stream, tell);
-      if (!request.isPatient) member.admission.enter(stream, engine);
-      member.thread.post({ type: "open", stream, engine, language, ...request });
-      const post = (message: ToSpeechWorker): void => {
-        if (member.streams.has(stream)) member.thread.post(message);
-      };
-      return {
-        push: (bytes) => {
-          member.admission.hear(stream);
-          post({ type: "audio", stream, bytes });
-        },
-        cut: () => post({ type: "cut", stream }),
-        configure: ({ endpointingMs = null, language: other }) => {
-          const chosen = other === undefined ? { engine: null, language: null } : choose(other);
-          post({ type: "configure", stream, endpointingMs, ...chosen });
-        },
-        end: () => post({ type: "end", stream, isNow: false }),
-        endNow: () => post({ type: "end", stream, isNow: true }),
-        drop: () => {
-          post({ type: "drop", stream });
-          leave(member, stream);
-        },
-      };
-    },
+    open: ({ isPatient, ...request }, tell) =>
+      reserve({ language: request.language, isPatient }, tell).open(request),
+    reserve,
     close: async () => {
       // A worker that is ended while it loads would leave its temporary folder behind.
       if (loader !== null) await Promise.race([loading.promise, Bun.sleep(LOADING_MS_MAX)]);

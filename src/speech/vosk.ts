@@ -3,7 +3,6 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -14,6 +13,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { toPcm16 } from "./blocks.ts";
+import { temporaryFolder } from "./private-folder.ts";
 import { PACKED_LIBRARY, PACKED_MODEL, packedFolder, unpack } from "./packed.ts";
 import {
   ENGINE_RATE_HZ,
@@ -151,7 +151,7 @@ function heardOf(json: string): Heard {
  * same sound gives the same words each time. The model is read once; the folder can go afterwards.
  */
 function repeatableModel(modelPath: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "earshot-model-"));
+  const folder = temporaryFolder("earshot-model-");
   for (const entry of readdirSync(modelPath)) {
     if (entry !== "conf") symlinkSync(resolve(modelPath, entry), join(folder, entry));
   }

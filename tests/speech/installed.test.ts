@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createLog } from "../../src/platform/log.ts";
-import { EngineMissing, installedModels } from "../../src/speech/installed.ts";
+import { EngineMissing } from "../../src/speech/engine-missing.ts";
+import { installedModels } from "../../src/speech/installed.ts";
 import { locateVosk } from "../../src/speech/vosk.ts";
 
 const modelsDir = mkdtempSync(join(tmpdir(), "earshot-installed-"));

@@ -1,6 +1,5 @@
-import { APIConnectionError, APIError } from "openai";
 import { Problem } from "../../http/problem.ts";
-import { retryAfterMs } from "../../platform/openai.ts";
+import { isApiError, isConnectionError, retryAfterMs } from "../../platform/openai.ts";
 import { AnswerUnusable } from "./answers.ts";
 
 /** Why the service gave no answer, and whether asking again may help. */
@@ -18,17 +17,17 @@ const RATE_LIMITED_MS = 10_000;
  */
 export function failureOf(error: unknown, isModelNamed: boolean): Failure {
   if (error instanceof Problem) return { problem: error, isPassing: false };
-  if (error instanceof APIConnectionError && !(error.cause instanceof AnswerUnusable)) {
+  if (isConnectionError(error) && !(error.cause instanceof AnswerUnusable)) {
     return { problem: unavailable("cannot be reached"), isPassing: true };
   }
-  if (!(error instanceof APIError) || error.status === undefined) {
+  if (!isApiError(error) || error.status === undefined) {
     // Connections break with a code of the system, as in ECONNRESET.
-    const isBroken = !(error instanceof APIError) && error instanceof Error && "code" in error;
+    const isBroken = !isApiError(error) && error instanceof Error && "code" in error;
     return isBroken
       ? { problem: brokenOff(), isPassing: true }
       : { problem: unavailable("gave no usable answer"), isPassing: false };
   }
-  const status = Number(error.status);
+  const { status } = error;
   const waitMs = retryAfterMs(error.headers);
   switch (status) {
     case 401:

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { APIError, type OpenAI } from "openai";
+import type { OpenAI } from "openai";
 import { Problem, type ProblemCode } from "../../http/problem.ts";
 import { type Answer, answerOf, createAnswerReader } from "./answers.ts";
 import { brokenOff, failureOf, late } from "./failures.ts";
 import type { Message } from "./messages.ts";
 import { type Family, byLabel, counter } from "../../platform/metrics.ts";
-import { type ServiceAddress, createOpenAi } from "../../platform/openai.ts";
+import { type ServiceAddress, createOpenAi, isApiError } from "../../platform/openai.ts";
+import { tracedFetch } from "../../platform/traced-fetch.ts";
+import { NO_TRACES, type Traces } from "../../platform/traces.ts";
 import { fetchBounded } from "./bounded-fetch.ts";
 
 /** A service and the model that is asked when nobody names another. */
@@ -20,6 +22,7 @@ export interface InferenceOptions {
   retriesMax?: number;
   /** The wait before the first of them; it doubles. */
   backoffMs?: number;
+  traces?: Traces;
 }
 
 export interface InferenceRequest extends Pick<InferenceOptions, "deadlineMs" | "retriesMax"> {
@@ -74,7 +77,13 @@ export class Inference {
 
   constructor(source: InferenceSource | null, options: InferenceOptions = {}) {
     this.#source = source;
-    this.#options = { deadlineMs: 120_000, retriesMax: 2, backoffMs: 500, ...options };
+    this.#options = {
+      deadlineMs: 120_000,
+      retriesMax: 2,
+      backoffMs: 500,
+      traces: NO_TRACES,
+      ...options,
+    };
   }
 
   /** Whether there is a service, and a model to ask when nobody names one. */
@@ -182,8 +191,7 @@ export class Inference {
     try {
       return await open(true);
     } catch (error) {
-      if (!(error instanceof APIError) || !PICKY_STATUSES.includes(Number(error.status)))
-        throw error;
+      if (!isApiError(error) || !PICKY_STATUSES.includes(Number(error.status))) throw error;
       const opened = await open(false);
       this.#tellsUsage = false;
       return opened;
@@ -232,7 +240,7 @@ export class Inference {
     if (model === null) {
       throw new Problem("invalid", "Name a model: this server has none of its own (LLM_MODEL)");
     }
-    this.#client ??= createOpenAi(this.#source, fetchBounded);
+    this.#client ??= createOpenAi(this.#source, tracedFetch(this.#options.traces, fetchBounded));
     return {
       client: this.#client,
       model,

@@ -1,6 +1,7 @@
 import { type Allowances, type Count, createQuota } from "../../http/quota.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Measure } from "../../platform/metrics.ts";
+import type { Traces } from "../../platform/traces.ts";
 import type { RedisClient } from "../../platform/redis.ts";
 import { createFallbackCache } from "./cache.fallback.ts";
 import { createRedisCache } from "./cache.redis.ts";
@@ -30,6 +31,7 @@ export interface LookupFeatureDependencies {
   newId(): string;
   now(): number;
   log: Log;
+  traces: Traces;
 }
 
 /** Past it the answers that nobody asked for the longest are forgotten. */
@@ -47,7 +49,7 @@ const WAITING_MAX = 1_000;
 const WAIT_MS_MAX = 5_000;
 
 export function createLookupFeature(dependencies: LookupFeatureDependencies): LookupFeature {
-  const { sources, redis, count, newId, now, log } = dependencies;
+  const { sources, redis, count, newId, now, log, traces } = dependencies;
   const own = createMemoryCache({ bytesMax: MEMORY_BYTES_MAX, now });
   const cache =
     redis === null
@@ -60,9 +62,10 @@ export function createLookupFeature(dependencies: LookupFeatureDependencies): Lo
   const lookup = createLookupService({
     sources,
     cache,
-    upstream: createUpstream({ resolve: resolveHost }),
+    upstream: createUpstream({ resolve: resolveHost, traces }),
     gate: createGate({ callsMax: CALLS_MAX, waitingMax: WAITING_MAX, waitMs: WAIT_MS_MAX }),
-    pauses: createPauses(now),
+    // The time of day may be put back, and a source would be left alone for as long.
+    pauses: createPauses(() => performance.now()),
     misses: createQuota(count, "lookups", MISSES),
     gateMs: WAIT_MS_MAX,
     now,

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import { serverOf } from "../../platform/traced-fetch.ts";
+import { NO_TRACES, type Span, type Traces } from "../../platform/traces.ts";
 import { type ConnectionRequest, get } from "./connection.ts";
 import { type Said, type Source, SourceFailed } from "./model.ts";
 import { isAllowedGoal } from "./question.ts";
@@ -10,6 +12,7 @@ export interface UpstreamDependencies {
   resolve: Resolve;
   /** Certificates to believe instead of the system's. */
   ca?: string;
+  traces?: Traces;
 }
 
 export interface Upstream {
@@ -26,7 +29,9 @@ const TYPE_CHARACTERS_MAX = 200;
 
 const unpack = promisify(gunzip);
 
-export function createUpstream({ resolve, ca }: UpstreamDependencies): Upstream {
+export function createUpstream(dependencies: UpstreamDependencies): Upstream {
+  const { resolve, ca, traces = NO_TRACES } = dependencies;
+
   const connect = async (source: Source, url: URL, signal: AbortSignal) => {
     const addresses = await orAborted(checkedAddresses(source, url.hostname, resolve), signal);
     let failure: unknown;
@@ -60,22 +65,37 @@ export function createUpstream({ resolve, ca }: UpstreamDependencies): Upstream 
     throw new SourceFailed("leads in circles", false);
   };
 
-  return {
-    ask: async (source, url, leaving) => {
-      const deadline = AbortSignal.timeout(source.timeoutMs);
-      const signal = AbortSignal.any([deadline, leaving]);
+  const ask = async (source: Source, url: URL, leaving: AbortSignal, span: Span) => {
+    const deadline = AbortSignal.timeout(source.timeoutMs);
+    const signal = AbortSignal.any([deadline, leaving]);
+    try {
+      const response = await open(source, url, signal);
+      const { statusCode = 0 } = response;
+      span.set({ "http.response.status_code": statusCode });
+      if (statusCode >= 400) span.fail(String(statusCode));
       try {
-        const response = await open(source, url, signal);
-        try {
-          return await read(source, response);
-        } finally {
-          response.destroy();
-        }
-      } catch (error) {
-        if (error instanceof SourceFailed) throw error;
-        if (deadline.aborted) throw new SourceFailed("took too long", true);
-        throw new SourceFailed("could not be reached", true, null, error);
+        return await read(source, response);
+      } finally {
+        response.destroy();
       }
+    } catch (error) {
+      if (error instanceof SourceFailed) throw error;
+      if (deadline.aborted) throw new SourceFailed("took too long", true);
+      throw new SourceFailed("could not be reached", true, null, error);
+    }
+  };
+
+  return {
+    ask: (source, url, leaving) => {
+      // What is asked for stands in the address, and is nobody else's business.
+      const attributes = {
+        "http.request.method": "GET",
+        ...serverOf(url),
+        "earshot.lookup.source": source.name,
+      };
+      return traces.span({ name: "GET", kind: "client", attributes }, (span) =>
+        ask(source, url, leaving, span),
+      );
     },
   };
 }

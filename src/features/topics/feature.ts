@@ -1,6 +1,7 @@
 import type { Database } from "../../platform/database.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Measure } from "../../platform/metrics.ts";
+import type { Traces } from "../../platform/traces.ts";
 import type { TopicMention } from "../../text/topics.ts";
 import { type SourceName, createPostStore } from "./post.store.ts";
 import { createPostService } from "./posts.ts";
@@ -40,14 +41,15 @@ export interface TopicsFeatureDependencies {
   processId: string;
   now(): number;
   log: Log;
+  traces: Traces;
 }
 
 export function createTopicsFeature(dependencies: TopicsFeatureDependencies): TopicsFeature {
   const { database, reader, findTopics, threads, queuedMax, takesPosts } = dependencies;
-  const { sources, draining, processId, now, log } = dependencies;
+  const { sources, draining, processId, now, log, traces } = dependencies;
   const postStore = createPostStore({ database, queuedMax, now });
   const queueStore = createQueueStore({ database, processId, now });
-  const work = startPostWork({ store: queueStore, findTopics, threads, log });
+  const work = startPostWork({ store: queueStore, findTopics, threads, log, traces });
   const endSources = followSources({ store: postStore, sources, onAdded: work.wake, log });
   const queue = createQueueService({ store: queueStore, onAdded: work.wake, log });
   const events = createQueueEvents(queue, queueJson);

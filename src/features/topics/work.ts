@@ -3,6 +3,8 @@ import { type Log, errorFields } from "../../platform/log.ts";
 import { codeOf } from "../../platform/error-code.ts";
 import { WritesFull } from "../../platform/commit.ts";
 import { PoolClosed, PoolFull } from "../../platform/pool.ts";
+import { NO_TRACES, type Span, type Traces, errorType } from "../../platform/traces.ts";
+import { createTrouble } from "../../platform/trouble.ts";
 import type { TopicMention } from "../../text/topics.ts";
 import type { CountedPost } from "./count.store.ts";
 import { LEASE_MS, type QueueStore, type TakenPost } from "./queue.store.ts";
@@ -22,6 +24,7 @@ export interface PostWorkDependencies {
   /** Threads that find topics. */
   threads: number;
   log: Log;
+  traces?: Traces;
 }
 
 /** Posts that are taken at once; others who use the threads wait for at most so many. */
@@ -37,10 +40,17 @@ const LOOK_EVERY_MS = 500;
 const FULL_PAUSE_MS = 500;
 const REASON_CHARACTERS_MAX = 200;
 
-export function startPostWork({ store, findTopics, threads, log }: PostWorkDependencies): PostWork {
+export function startPostWork(dependencies: PostWorkDependencies): PostWork {
+  const { store, findTopics, threads, log, traces = NO_TRACES } = dependencies;
   const batches = new Set<Promise<void>>();
   /** Posts that are being worked. */
   const held = new Set<number>();
+  /** A disk that is full, or a lock, is met at every look. */
+  const troubles = {
+    taking: createTrouble({ log, level: "error" }),
+    holding: createTrouble({ log, level: "error" }),
+    counting: createTrouble({ log, level: "error" }),
+  };
   let taking: Promise<void> | null = null;
   let isEnded = false;
   let isAwake = false;
@@ -76,20 +86,27 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
     }
   };
 
-  const workBatch = async (taken: readonly TakenPost[]): Promise<void> => {
+  const workBatch = async (taken: readonly TakenPost[], span: Span): Promise<void> => {
     for (const { id } of taken) held.add(id);
     // One that cannot even be put back must not keep the others from being counted.
-    const worked = await Promise.allSettled(taken.map(workOne));
+    const worked = await traces.span({ name: "find topics" }, () =>
+      Promise.allSettled(taken.map(workOne)),
+    );
     const failed = worked.find((outcome) => outcome.status === "rejected");
     const done = worked.flatMap((outcome) =>
       outcome.status === "fulfilled" && outcome.value !== null ? [outcome.value] : [],
     );
     try {
-      for (const some of slices(done)) await count(some);
+      span.set({ "earshot.posts.found": done.length });
+      await traces.span({ name: "count topics" }, async () => {
+        for (const some of slices(done)) await count(some);
+      });
       if (failed !== undefined) throw failed.reason;
+      troubles.counting.end("posts are counted again");
     } catch (error) {
       // They are held no longer: their lease ends, and they are taken again.
-      log.error(errorFields(error), "posts could not be counted");
+      span.fail(errorType(error));
+      troubles.counting.begin(errorFields(error), "posts could not be counted");
     }
     for (const { id } of taken) held.delete(id);
   };
@@ -103,7 +120,13 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
         if (isAwake) continue;
         return;
       }
-      const batch = workBatch(taken).finally(() => {
+      const wanted = {
+        name: "posts",
+        isRoot: true,
+        attributes: { "earshot.posts.taken": taken.length },
+      };
+      const working = traces.span(wanted, (span) => workBatch(taken, span));
+      const batch = working.finally(() => {
         batches.delete(batch);
         look();
       });
@@ -116,9 +139,11 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
     isAwake = true;
     if (isEnded) return;
     taking ??= fill()
-      .catch((error: unknown) => {
-        log.error(errorFields(error), "posts could not be taken from the queue");
-      })
+      .then(
+        () => troubles.taking.end("posts are taken from the queue again"),
+        (error: unknown) =>
+          troubles.taking.begin(errorFields(error), "posts could not be taken from the queue"),
+      )
       .finally(() => {
         taking = null;
       });
@@ -127,8 +152,9 @@ export function startPostWork({ store, findTopics, threads, log }: PostWorkDepen
   const renew = async (): Promise<void> => {
     try {
       if (held.size > 0) await store.renew([...held]);
+      troubles.holding.end("posts that are worked are held again");
     } catch (error) {
-      log.error(errorFields(error), "posts that are worked could not be held");
+      troubles.holding.begin(errorFields(error), "posts that are worked could not be held");
     }
   };
 

@@ -3,6 +3,7 @@ import type { Database } from "../../platform/database.ts";
 import type { Kept } from "../../platform/kept.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
 import type { Measure } from "../../platform/metrics.ts";
+import type { Traces } from "../../platform/traces.ts";
 import type { Caller } from "../../http/caller.ts";
 import { suggestFor } from "../../speech/models/catalogue.ts";
 import type { Recognition } from "../../speech/recognition.ts";
@@ -69,6 +70,7 @@ export interface TranscriptionFeatureDependencies {
   newId(): string;
   now(): number;
   log: Log;
+  traces: Traces;
 }
 
 /** Sessions whose client is away get so long to be recognised at the end. */
@@ -78,7 +80,8 @@ export function createTranscriptionFeature(
   dependencies: TranscriptionFeatureDependencies,
 ): TranscriptionFeature {
   const { database, databasePath, bus, kept, recognition, processText, checkRoom } = dependencies;
-  const { roleOf, search, parkedMs, filesAtOnce, processId, newId, now, log } = dependencies;
+  const { roleOf, search, parkedMs, filesAtOnce, processId, newId, now, log, traces } =
+    dependencies;
 
   const index = createSearchIndex(database);
   index.catchUp().catch((error: unknown) => {
@@ -101,7 +104,7 @@ export function createTranscriptionFeature(
   const opener = createSessionOpener({
     store: sessionStore,
     segmentStore,
-    spools: createSpools(databasePath),
+    spools: createSpools(databasePath, log),
     captions,
     processText: async (job) => {
       const result = await processText(job);
@@ -114,6 +117,7 @@ export function createTranscriptionFeature(
     now,
     counts,
     log,
+    traces,
   });
   const live = createLiveTranscriptions({
     recognition,

@@ -5,6 +5,7 @@ import type { RecognitionEvent } from "../../speech/messages.ts";
 import {
   type Recognition,
   RecognitionFull,
+  type RecognitionPlace,
   type RecognitionStream,
 } from "../../speech/recognition.ts";
 import { msOf, samplesIn } from "../../speech/segmenter.ts";
@@ -56,14 +57,16 @@ export interface Hearing {
   /** As `end`, without the sound that waits; it stays in the spool. */
   endNow(): void;
   /**
-   * Finds a recogniser for what is not settled, if it has none; all that was told has to be settled
-   * by then. Rejects with `RecognitionFull` when there is no room for so long.
+   * Finds a recogniser for what is not settled, if it has none, or keeps the room for one until a WAV
+   * header has come; all that was told has to be settled by then. Rejects with `RecognitionFull` when
+   * there is no room for so long.
    */
   reopen(withinMs?: number): Promise<void>;
   /** Lets the recogniser go, or stops looking for one; `reopen` goes on. */
   suspend(): void;
   /** The words of the first `samples` (at the engines' rate) are kept. */
   settle(samples: number): void;
+  /** Whether there is a recogniser for its sound. */
   isOpen(): boolean;
   /** Null until a WAV header has come. */
   sound(): SoundFormat | null;
@@ -101,6 +104,8 @@ export function createHearing(
   let skipHeader: ((bytes: Uint8Array) => Uint8Array) | null = null;
   let sound: SoundFormat | null = given === "wav" ? null : given;
   let { language, endpointingMs } = wishes;
+  /** Kept until the format is known, and a stream is opened there. */
+  let place: RecognitionPlace | null = null;
   let stream: RecognitionStream | null = null;
   let received = spool.end();
   let processed = samplesIn(settledMs);
@@ -143,15 +148,23 @@ export function createHearing(
       processed = event.processed;
     }
     if (event.type === "failed") {
+      place = null;
       stream = null;
       if (event.failure.kind === "engine") deaths++;
     }
     tell(event);
   };
 
-  const open = ({ format }: SoundFormat, startAt: number): void => {
-    const request = { format, language, endpointingMs, startAt, isPatient: false };
-    stream = recognition.open(request, receive);
+  const open = (at: RecognitionPlace, { format }: SoundFormat, startAt: number): void => {
+    place = null;
+    stream = at.open({ format, language, endpointingMs, startAt });
+  };
+
+  const letGo = (): void => {
+    stream?.drop();
+    place?.leave();
+    stream = null;
+    place = null;
   };
 
   const flush = (): void => {
@@ -189,28 +202,36 @@ export function createHearing(
     if (parsed === null) return null;
     sound = { format: parsed.format, soundBytes: parsed.announcedBytes };
     onFormat();
-    open(sound, processed);
+    // Without a place one is being looked for, and what comes waits for it.
+    if (place !== null) open(place, sound, processed);
     return parsed.audio;
   };
 
   const reopen = async (withinMs = REOPEN_MS_MAX): Promise<void> => {
-    if (sound === null || stream !== null) return;
+    if (place !== null || stream !== null) return;
     if (deaths >= DEATHS_MAX) throw new Error("recognisers die over this sound");
     const giveUpAt = performance.now() + withinMs;
     const before = suspensions;
     for (;;) {
       flush();
-      const from = Math.max(bytesAt(settled), spool.begin());
       try {
-        open(sound, samplesAt(from));
-        processed = samplesAt(from);
-        return replay(from);
+        place = recognition.reserve({ language, isPatient: false }, receive);
+        return goOn(place);
       } catch (error) {
         if (!(error instanceof RecognitionFull) || performance.now() >= giveUpAt) throw error;
       }
       await Bun.sleep(REOPEN_EVERY_MS);
-      if (stream !== null || suspensions !== before) return;
+      if (place !== null || stream !== null || suspensions !== before) return;
     }
+  };
+
+  /** Hears again what is not settled, as soon as it is known what it is. */
+  const goOn = (at: RecognitionPlace): void => {
+    if (sound === null) return;
+    const from = Math.max(bytesAt(settled), spool.begin());
+    processed = samplesAt(from);
+    open(at, sound, processed);
+    replay(from);
   };
 
   /** What the lost recogniser was told, in the same order. */
@@ -265,6 +286,7 @@ export function createHearing(
     end: () => {
       flushOrForget();
       isEnding = true;
+      if (sound === null) letGo();
       stream?.end();
     },
     endNow: () => {
@@ -276,8 +298,7 @@ export function createHearing(
     suspend: () => {
       suspensions++;
       flushOrForget();
-      stream?.drop();
-      stream = null;
+      letGo();
       deaths = 0;
     },
     settle: (samples) => {

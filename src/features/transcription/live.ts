@@ -227,9 +227,10 @@ export function createLiveTranscriptions(dependencies: LiveDependencies): LiveTr
         leave(session, listener);
         throw refusalOf(error);
       }
-      session.comeBack();
       counts.resumed++;
       const missed = await session.attach(listener, afterSeq);
+      // Not before: what an older socket still sends up to there goes on where it was.
+      session.comeBack();
       return { session, info, missed };
     },
     leave,

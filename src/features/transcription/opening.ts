@@ -1,6 +1,7 @@
 import type { Caller } from "../../http/caller.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
 import type { AudioFormat, Encoding } from "../../speech/audio.ts";
+import type { Traces } from "../../platform/traces.ts";
 import type { Recognition } from "../../speech/recognition.ts";
 import type { StoredWishes } from "../../schema.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
@@ -65,11 +66,12 @@ export interface SessionOpenerDependencies {
   now(): number;
   counts: SpeechCounts;
   log: Log;
+  traces: Traces;
 }
 
 export function createSessionOpener(dependencies: SessionOpenerDependencies): SessionOpener {
   const { store, segmentStore, spools, captions, processText, parkedMs } = dependencies;
-  const { roleOf, newId, now, counts, log } = dependencies;
+  const { roleOf, newId, now, counts, log, traces } = dependencies;
 
   /** Keeps the end of a session; what is not recognised stays for another try. */
   const conclude =
@@ -137,6 +139,7 @@ export function createSessionOpener(dependencies: SessionOpenerDependencies): Se
             if (hold !== null) await store.discard(hold);
           },
           log,
+          traces,
         },
       );
     },
@@ -175,6 +178,7 @@ export function createSessionOpener(dependencies: SessionOpenerDependencies): Se
           // Somebody has spoken in it.
           discard: async () => {},
           log,
+          traces,
         },
       );
     },

@@ -88,9 +88,6 @@ export function createTranscriptionService(
   return {
     save: async (caller, { userId, language, transcription = "" }) => {
       mayAct(caller, userId);
-      if (!transcription.isWellFormed()) {
-        throw new Problem("invalid", "transcription must be whole characters");
-      }
       const { text, wordCount } = await processText({ text: transcription, language });
       return store.add({ userId, language, transcription, processedText: text, wordCount });
     },

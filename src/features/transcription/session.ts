@@ -2,6 +2,7 @@ import type { Caller } from "../../http/caller.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
 import { CLOSE, Refusal } from "../../realtime/refusal.ts";
 import type { RecognitionEvent, StreamFailure } from "../../speech/messages.ts";
+import type { SpanRequest, Traces } from "../../platform/traces.ts";
 import type { Recognition } from "../../speech/recognition.ts";
 import { msOf } from "../../speech/segmenter.ts";
 import type { TextJob, TextResult } from "../../text/pipeline.ts";
@@ -97,6 +98,7 @@ export interface SessionDependencies {
   /** Counts for all sessions together. */
   counts: SpeechCounts;
   log: Log;
+  traces: Traces;
 }
 
 /** How a session has ended. */
@@ -109,11 +111,11 @@ export interface SessionConclusion {
   isWhole: boolean;
 }
 
-/** Opens a session. A `wav` one claims its recogniser when the header has come. */
+/** Opens a session. A `wav` one has its place at a recogniser before its header comes. */
 export function openSession(request: SessionRequest, dependencies: SessionDependencies): Session {
   const { id, hold, speaker, room } = request;
   const { recognition, store, segmentStore, spool, captions } = dependencies;
-  const { processText, conclude, discard, counts, log } = dependencies;
+  const { processText, conclude, discard, counts, log, traces } = dependencies;
   const told = createTold(segmentStore, hold?.transcriptionId ?? null);
   let { seq, language, endpointingMs } = request;
   let believedSeq = hold !== null && hold.generation > 1 ? seq + UNKEPT_SEQ_MAX : seq;
@@ -209,7 +211,9 @@ export function openSession(request: SessionRequest, dependencies: SessionDepend
       case "partial":
         return transcript.showPartial(event, Math.round(hearing.processedMs()));
       case "final": {
-        const isOurs = await transcript.keepFinal(event, hearing.placeAt(event.settled));
+        const isOurs = await traces.span(segmentSpan(event), () =>
+          transcript.keepFinal(event, hearing.placeAt(event.settled)),
+        );
         return isOurs ? hearing.settle(event.settled) : lose();
       }
       case "utterance_end":
@@ -226,6 +230,18 @@ export function openSession(request: SessionRequest, dependencies: SessionDepend
       case "taken":
     }
   };
+
+  /** From the recogniser's last word on a segment until it is kept and told. */
+  const segmentSpan = ({ from, to, heard }: RecognitionEvent & { type: "final" }): SpanRequest => ({
+    name: "segment",
+    isRoot: true,
+    attributes: {
+      "earshot.segment.audio_ms": Math.round(msOf(to - from)),
+      "earshot.segment.words": heard.words.length,
+      // Of sound that comes as it is spoken, this is how long its words took.
+      "earshot.segment.behind_ms": Math.round(Math.max(0, hearing.receivedMs() - msOf(to))),
+    },
+  });
 
   const recover = async (failure: StreamFailure): Promise<void> => {
     if (failure.kind === "audio") {

@@ -11,6 +11,9 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { codeOf } from "../../platform/error-code.ts";
+import type { Log } from "../../platform/log.ts";
+import { createTrouble } from "../../platform/trouble.ts";
 
 /**
  * The sound of one session that has no words yet, so that neither a worker's nor a process's death
@@ -52,11 +55,35 @@ const EXTENSION = ".sound";
 /** What is being written takes its place when it is whole. */
 const UNFINISHED = ".new";
 
-/** Spools in a folder beside the database file; in memory for a database that is nowhere. */
-export function createSpools(databasePath: string): Spools {
+/**
+ * Spools in a folder beside the database file; in memory for a database that is nowhere. `log` is told
+ * when sound cannot be written down, and when it is again.
+ */
+export function createSpools(databasePath: string, log?: Log): Spools {
   if (databasePath === ":memory:") return memorySpools();
   const folder = join(dirname(databasePath), `${basename(databasePath)}-spool`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const trouble = log && createTrouble({ log, level: "error" });
+
+  /** What `write` gives, and tells whether the disk took it. */
+  const told = <T>(write: () => T): T => {
+    try {
+      const written = write();
+      trouble?.end("sound is kept again");
+      return written;
+    } catch (error) {
+      trouble?.begin(
+        { folder, code: codeOf(error) },
+        "sound cannot be kept: its speakers are sent away until it can",
+      );
+      throw error;
+    }
+  };
+
+  const watched = (make: () => Spool): Spool => {
+    const spool = told(make);
+    return { ...spool, append: (bytes) => told(() => spool.append(bytes)) };
+  };
 
   const pathOf = (name: string, generation: number): string =>
     join(folder, `${name}.${generation}${EXTENSION}`);
@@ -76,14 +103,14 @@ export function createSpools(databasePath: string): Spools {
 
   return {
     create: (name, generation, position) =>
-      createFile(pathOf(name, generation), position, new Uint8Array(0)),
+      watched(() => createFile(pathOf(name, generation), position, new Uint8Array(0))),
     adopt: (name, generation, position) => {
       const path = pathOf(name, generation);
       const older = filesOf(name).filter((file) => join(folder, file) !== path);
       const file = newest(name);
       const before = file === null ? null : openFile(join(folder, file));
       const at = Math.max(position, before?.begin() ?? 0);
-      const spool = createFile(path, at, before?.read(at) ?? new Uint8Array(0));
+      const spool = watched(() => createFile(path, at, before?.read(at) ?? new Uint8Array(0)));
       before?.close();
       for (const one of older) rmSync(join(folder, one), { force: true });
       return spool;

@@ -1,4 +1,5 @@
 import { type Log, errorFields } from "../../platform/log.ts";
+import { createTrouble } from "../../platform/trouble.ts";
 import type { LiveTranscriptions } from "./live.ts";
 import { touchEveryMs, untouchedMs } from "./opening.ts";
 import type { CaptionPost } from "./room-captions.ts";
@@ -28,6 +29,7 @@ export function startUpkeep(dependencies: UpkeepDependencies): () => Promise<voi
   let isStopped = false;
   let tidying: Promise<void> | null = null;
   let finishing: Promise<void> | null = null;
+  const trouble = createTrouble({ log, level: "error" });
 
   /** Takes as long as the sound that was left, so that nothing else waits for it. */
   const finishLeft = async (): Promise<void> => {
@@ -64,8 +66,9 @@ export function startUpkeep(dependencies: UpkeepDependencies): () => Promise<voi
   const tidyOrLog = async (postBefore: number): Promise<void> => {
     try {
       await tidy(postBefore);
+      trouble.end("live transcriptions are tidied again");
     } catch (error) {
-      log.error(errorFields(error), "live transcriptions were not tidied");
+      trouble.begin(errorFields(error), "live transcriptions were not tidied");
     }
     tidying = null;
   };
