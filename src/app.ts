@@ -27,12 +27,13 @@ import { createRedisAttempts } from "./http/attempts.redis.ts";
 import { type Attempts, UNCOUNTED, createMemoryAttempts } from "./http/attempts.ts";
 import type { Allowance } from "./platform/rate.ts";
 import { createNetworkOf } from "./http/address.ts";
-import { type Certificate, readCertificate } from "./http/certificate.ts";
+import { type Certificate, readCertificate, whyNotBelieved } from "./http/certificate.ts";
 import { createIdentify } from "./http/guard.ts";
 import { type HealthDependencies, healthMeasure } from "./http/health.ts";
 import { createKeyStore } from "./http/keys.store.ts";
 import { createKeys } from "./http/keys.ts";
 import { createHttpCounts } from "./http/metrics.ts";
+import { listenOrExplain } from "./http/listen-failure.ts";
 import { createListener } from "./http/listener.ts";
 import { IDLE_S } from "./http/patience.ts";
 import { createTrustedProxies } from "./http/proxies.ts";
@@ -46,10 +47,13 @@ import { createRedisKept } from "./platform/kept.redis.ts";
 import { createMemoryKept } from "./platform/kept.ts";
 import { type RootLog, errorFields } from "./platform/log.ts";
 import { gauge } from "./platform/metrics.ts";
+import { watchOpenFiles } from "./platform/open-files.ts";
 import { watchProcess } from "./platform/process.ts";
 import { closeRedis, openRedis, whenReady } from "./platform/redis.ts";
 import { startRetention } from "./platform/retention.ts";
 import { createRestarts } from "./platform/restarts.ts";
+import { NO_TRACES } from "./platform/traces.ts";
+import { hearSpans } from "./platform/traces.worker.ts";
 import { createGateway } from "./realtime/gateway.ts";
 import { createRedisSocketCounts } from "./realtime/socket-counts.redis.ts";
 import { createMemorySocketCounts } from "./realtime/socket-counts.ts";
@@ -69,6 +73,8 @@ export interface App {
    * with the one there is, when it cannot be used.
    */
   renewCertificate(): Promise<void>;
+  /** Loads now what the first text would wait for. */
+  warm(): void;
   /** Lets everything finish that was begun, within the configured time. Never rejects. */
   stop(): Promise<void>;
 }
@@ -85,10 +91,14 @@ const FRAMES: Allowance = { burst: 1_000, everyMs: 5 };
 const REDIS_START_MS = 2_000;
 /** Sockets are told first; what HTTP requests are under way get this before they are cut. */
 const REQUESTS_MS = 1_000;
+/** What was traced last has so long to be handed over; then it is lost. */
+const TRACES_MS = 1_000;
 
 /** Builds the whole house, listens, and knows how to take it down again. */
 export async function startApp(config: Config, log: RootLog): Promise<App> {
   const now = Date.now;
+  /** For what only measures how long something takes: nobody sets this clock. */
+  const uptime = (): number => performance.now();
   const newId = randomUUID;
   const processId = newId();
   let isDraining = false;
@@ -103,15 +113,32 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
     }
   };
 
+  const warnOfDates = (certificate: Certificate | null): void => {
+    const why = certificate === null ? null : whyNotBelieved(certificate, now());
+    if (why !== null) log.warn({ path: config.tls?.certPath }, `TLS_CERT: ${why}`);
+  };
+
   // Before anything is opened: a file that is wrong stops the start.
   const publicSources = await readSources(config.publicSources);
   const tls = config.tls === null ? null : await readCertificate(config.tls);
-  if (tls !== null && tls.expiresAt < now()) log.warn({}, "the certificate has expired");
+  warnOfDates(tls);
   try {
-    const database = openDatabase(config.databasePath);
+    const { traces: collected } = config;
+    const traces =
+      collected === null
+        ? NO_TRACES
+        : (await import("./platform/traces.otel.ts")).createTraces({
+            config: collected,
+            version: VERSION,
+            processId,
+            log: log.part("traces"),
+          });
+    stops.push(() => traces.close(TRACES_MS));
+    const database = openDatabase(config.databasePath, log.part("database"));
     stops.push(() => database.close());
     const watched = watchProcess(VERSION);
     stops.push(watched.close);
+    stops.push(watchOpenFiles({ log: log.part("main") }));
     const restarts = createRestarts();
 
     const redis = config.redisUrl === null ? null : openRedis(config.redisUrl, log.part("redis"));
@@ -156,7 +183,9 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
     const recognition = openRecognition({
       settings: speechSettings(config),
       languages: LANGUAGES,
-      spawn: restarts.counted("speech", config.speechWorkers, spawnSpeechWorker),
+      spawn: restarts.counted("speech", config.speechWorkers, () =>
+        hearSpans(traces, spawnSpeechWorker()),
+      ),
       log: log.part("speech"),
     });
     stops.push(() => recognition?.close());
@@ -199,17 +228,18 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
 
     const count = (name: string, allowance: Allowance): Attempts => {
       if (!config.rateLimits) return UNCOUNTED;
-      const here = createMemoryAttempts(allowance, now);
+      const here = createMemoryAttempts(allowance, uptime);
       if (redis === null) return here;
       return createRedisAttempts({ redis, name, allowance, meanwhile: here });
     };
     const inference = new Inference(
       config.openAi === null ? null : { ...config.openAi, model: config.llmModel },
+      { traces },
     );
     const cleanup = createCleanup({
       inference,
       process: texts.process,
-      now,
+      now: uptime,
       log: log.part("assistant"),
     });
     const transcription = createTranscriptionFeature({
@@ -230,6 +260,7 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
       newId,
       now,
       log: log.part("transcription"),
+      traces,
     });
     stops.push(() => transcription.close());
 
@@ -260,6 +291,7 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
       processId,
       now,
       log: log.part("topics"),
+      traces,
     });
     stops.push(() => topics.close(config.shutdownTimeoutMs / 4));
 
@@ -270,6 +302,7 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
       newId,
       now,
       log: log.part("lookup"),
+      traces,
     });
     stops.push(lookup.close);
 
@@ -291,6 +324,7 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
 
     const retention = startRetention({
       days: config.retentionDays,
+      seenAt: database.writtenAt,
       removals: [
         createMessageRemoval(database),
         createTranscriptionRemoval(database, now),
@@ -338,6 +372,7 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
       health,
       counts,
       requestId: { log, proxies, newId },
+      traces,
       metrics: {
         measures: [
           healthMeasure(health),
@@ -378,16 +413,18 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
     });
     const listener = createListener<Certificate | null>({
       open: (port, certificate) => {
-        api.listen({
-          hostname: config.host,
-          port,
-          reusePort: config.portShared,
-          maxRequestBodySize: READ_BYTES_MAX,
-          idleTimeout: IDLE_S,
-          websocket: gateway.websocket,
-          development: false,
-          ...(certificate !== null && { tls: { cert: certificate.cert, key: certificate.key } }),
-        });
+        listenOrExplain({ host: config.host, port }, () =>
+          api.listen({
+            hostname: config.host,
+            port,
+            reusePort: config.portShared,
+            maxRequestBodySize: READ_BYTES_MAX,
+            idleTimeout: IDLE_S,
+            websocket: gateway.websocket,
+            development: false,
+            ...(certificate !== null && { tls: { cert: certificate.cert, key: certificate.key } }),
+          }),
+        );
         if (api.server === null) throw new Error("the server did not start");
         return api.server;
       },
@@ -408,9 +445,12 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
     const name = config.host.includes(":") ? `[${config.host}]` : config.host;
     const url = `http${tls === null ? "" : "s"}://${name}:${listener.port}${config.basePath}`;
     const renewCertificate = async (): Promise<void> => {
-      if (config.tls !== null) listener.renew(await readCertificate(config.tls));
+      if (config.tls === null) return;
+      const certificate = await readCertificate(config.tls);
+      listener.renew(certificate);
+      warnOfDates(certificate);
     };
-    return { url, port: listener.port, api, renewCertificate, stop };
+    return { url, port: listener.port, api, renewCertificate, warm: texts.warm, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import { readConfig } from "../src/config.ts";
 import { ConfigError } from "../src/environment.ts";
-import { readCertificate } from "../src/http/certificate.ts";
+import { readCertificate, whyNotBelieved } from "../src/http/certificate.ts";
 import { QUIET, temporaryFolder, until } from "./support/app.ts";
 import { type TestServer, runEarshot, startTestServer } from "./support/server.ts";
 
@@ -45,12 +45,16 @@ describe.skipIf(!hasOpenssl)("a certificate (needs openssl)", () => {
     expect((await readCertificate(paths("first"))).expiresAt).toBeGreaterThan(Date.now());
     writeFileSync(join(folder, "rubbish.crt"), "hunter2");
     writeFileSync(join(folder, "rubbish.key"), "hunter2");
+    const broken = "-----BEGIN CERTIFICATE-----\nhunter2x\n-----END CERTIFICATE-----\n";
+    const first = await Bun.file(join(folder, "first.crt")).text();
+    writeFileSync(join(folder, "chain.crt"), first + broken);
     const cases = [
       [await refusal("first", "second"), "TLS_KEY"],
       [await refusal("gone", "first"), "TLS_CERT"],
       [await refusal("first", "gone"), "TLS_KEY"],
       [await refusal("rubbish", "first"), "TLS_CERT"],
       [await refusal("first", "rubbish"), "TLS_KEY"],
+      [await refusal("chain", "first"), "TLS_CERT"],
     ] as const;
     for (const [error, name] of cases) {
       expect(error).toBeInstanceOf(ConfigError);
@@ -59,6 +63,14 @@ describe.skipIf(!hasOpenssl)("a certificate (needs openssl)", () => {
       expect(message).not.toContain("hunter2");
       expect(message).not.toContain("\n");
     }
+  });
+
+  test("is warned of outside of its dates", async () => {
+    const certificate = await readCertificate(paths("first"));
+    const { beginsAt, expiresAt } = certificate;
+    expect(whyNotBelieved(certificate, beginsAt)).toBeNull();
+    expect(whyNotBelieved(certificate, beginsAt - 1)).toContain("not valid before");
+    expect(whyNotBelieved(certificate, expiresAt + 1)).toContain("expired at");
   });
 
   test("that cannot be used stops the start with one line", async () => {

@@ -1,7 +1,10 @@
 import { type App, startApp } from "../app.ts";
 import { readConfig } from "../config.ts";
-import { ConfigError } from "../environment.ts";
+import { ConfigError, quoted } from "../environment.ts";
+import { ListenFailure } from "../http/listen-failure.ts";
+import { DatabaseUnusable } from "../platform/database-failure.ts";
 import { type Log, createLog, errorFields } from "../platform/log.ts";
+import { EngineMissing } from "../speech/engine-missing.ts";
 import { VERSION } from "../version.ts";
 
 /** Signals this close together are one. */
@@ -45,13 +48,16 @@ export async function serve(args: string[]): Promise<number> {
       console.error(error.message);
       return 2;
     }
-    main.error(errorFields(error), "the server could not start");
+    const outside = outsideReason(error);
+    // Where in the program it happened helps with nothing that is outside of it.
+    if (outside === null) main.error(errorFields(error), "the server could not start");
     console.error(
-      `earshot could not start: ${error instanceof Error ? error.message : String(error)}`,
+      `earshot could not start: ${outside ?? (error instanceof Error ? error.message : String(error))}`,
     );
     return 1;
   }
   main.info({ version: VERSION, url: app.url, auth: config.auth }, "listening");
+  app.warm();
   // Without a certificate the signal ends the process, as it does by itself.
   if (config.tls !== null) process.on("SIGHUP", () => void renew(app, main));
 
@@ -66,13 +72,21 @@ export async function serve(args: string[]): Promise<number> {
   return isClean && !hasFailed ? 0 : 1;
 }
 
+/** What outside of the program keeps it from starting, by the setting that names it; null for a fault here. */
+function outsideReason(error: unknown): string | null {
+  if (error instanceof DatabaseUnusable) {
+    return `DATABASE_URL: ${quoted(error.path)} cannot be used: ${error.message}`;
+  }
+  return error instanceof ListenFailure || error instanceof EngineMissing ? error.message : null;
+}
+
 /** Certificates are renewed every few weeks: sockets stay, and a file that is wrong changes nothing. */
 async function renew(app: App, log: Log): Promise<void> {
   try {
     await app.renewCertificate();
     log.info({}, "new connections get the certificate that was read just now");
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof ConfigError || error instanceof ListenFailure)) throw error;
     log.error({ error: error.message }, "the certificate is the one from before");
   }
 }

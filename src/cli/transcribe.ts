@@ -7,7 +7,7 @@ import { LANGUAGES } from "../features/transcription/model.ts";
 import { createLog } from "../platform/log.ts";
 import { UnsupportedAudio } from "../speech/audio.ts";
 import { ServiceFailed } from "../speech/engine.ts";
-import { EngineMissing } from "../speech/installed.ts";
+import { EngineMissing } from "../speech/engine-missing.ts";
 import { openRecognition, speechSettings } from "../speech/open.ts";
 import { type FileWords, recogniseFile } from "../speech/recognise-file.ts";
 import type { Recognition } from "../speech/recognition.ts";

@@ -1,13 +1,25 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
 import { ConfigError, quoted } from "../environment.ts";
 
 /** What TLS is served with, in PEM. */
 export interface Certificate {
   cert: string;
   key: string;
-  /** When browsers stop believing it, Unix milliseconds. */
+  /** When browsers begin and stop to believe it, Unix milliseconds. */
+  beginsAt: number;
   expiresAt: number;
+}
+
+/** Why clients refuse a certificate for its dates; null when they do not. */
+export function whyNotBelieved({ beginsAt, expiresAt }: Certificate, now: number): string | null {
+  if (expiresAt < now) {
+    return `the certificate expired at ${new Date(expiresAt).toISOString()}: clients refuse it`;
+  }
+  return beginsAt > now
+    ? `the certificate is not valid before ${new Date(beginsAt).toISOString()}: clients refuse it`
+    : null;
 }
 
 /**
@@ -31,7 +43,12 @@ export async function readCertificate(paths: {
       `TLS_KEY: the key in ${quoted(paths.keyPath)} is not that of the certificate in ${quoted(paths.certPath)}`,
     );
   }
-  return { cert, key, expiresAt: Date.parse(certificate.validTo) };
+  // What is behind the first certificate is read as well, before it takes the place of one that works.
+  parse("TLS_CERT", paths.certPath, "chain of certificates", () =>
+    createSecureContext({ cert, key }),
+  );
+  const { validFrom, validTo } = certificate;
+  return { cert, key, beginsAt: Date.parse(validFrom), expiresAt: Date.parse(validTo) };
 }
 
 async function read(name: string, path: string): Promise<string> {

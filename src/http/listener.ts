@@ -33,7 +33,8 @@ export interface ListenerDependencies<Tls> {
 export function createListener<Tls>(dependencies: ListenerDependencies<Tls>): Listener<Tls> {
   const { open, isShared } = dependencies;
   const former = new Map<Listening, Promise<void>>();
-  let current = open(dependencies.port, dependencies.tls);
+  let currentTls = dependencies.tls;
+  let current = open(dependencies.port, currentTls);
   const port = current.port ?? dependencies.port;
 
   const retire = (server: Listening): void => {
@@ -52,7 +53,14 @@ export function createListener<Tls>(dependencies: ListenerDependencies<Tls>): Li
     renew: (tls) => {
       const old = current;
       if (!isShared) retire(old);
-      current = open(port, tls);
+      try {
+        current = open(port, tls);
+      } catch (error) {
+        // Nobody would listen any more.
+        if (!isShared) current = open(port, currentTls);
+        throw error;
+      }
+      currentTls = tls;
       if (isShared) retire(old);
     },
     stop: async () => {

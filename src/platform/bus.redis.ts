@@ -1,6 +1,6 @@
 import { type CountedBus, busMessages, createListeners } from "./bus.ts";
 import { type Log, errorFields } from "./log.ts";
-import { type RedisClient, closeRedis, openRedis } from "./redis.ts";
+import { type RedisClient, closeRedis, isRedisAway, openRedis } from "./redis.ts";
 
 const PREFIX = "earshot:";
 const BEAT_EVERY_MS = 500;
@@ -56,7 +56,7 @@ export function createRedisBus({
     subscriber.isReady ? subscriber.subscribe(PREFIX + channel, receive) : Promise.resolve();
 
   function openSubscriber(): RedisClient {
-    const client = openRedis(url, log);
+    const client = openRedis(url, log, commands.trouble);
     // A client that comes back subscribes again by itself; a new one is told everything here.
     client.on("ready", () => {
       if (client !== subscriber) return;
@@ -74,8 +74,9 @@ export function createRedisBus({
     sending.then(
       () => (losing = false),
       (error: unknown) => {
-        // One line for a loss, not one for each message of a busy room.
-        if (!losing && !closed) log.warn(errorFields(error), "redis did not take a message");
+        // One line, not one for each message of a busy room; that Redis is away is told already.
+        if (!losing && !closed && !isRedisAway(error))
+          log.warn(errorFields(error), "redis did not take a message");
         losing = true;
       },
     );

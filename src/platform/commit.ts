@@ -18,6 +18,14 @@ export interface GroupCommit {
   close(): Promise<void>;
 }
 
+/** Hears how the disk does. */
+export interface CommitWatcher {
+  /** A write did not reach the disk, for no fault of its own. */
+  onFailed(error: unknown): void;
+  /** Writes reached the disk. */
+  onDone(): void;
+}
+
 /** More writes wait than the disk keeps up with; the write was not done. */
 export class WritesFull extends Error {
   override name = "WritesFull";
@@ -48,7 +56,7 @@ type Outcome = { write: Write; value: unknown } | { write: Write; error: unknown
  * throws undoes and fails only itself. Needs `busy_timeout=0`: waiting for another process's lock is
  * done here, without blocking.
  */
-export function createGroupCommit(sqlite: Database): GroupCommit {
+export function createGroupCommit(sqlite: Database, watcher?: CommitWatcher): GroupCommit {
   let waiting: Write[] = [];
   let scheduled = false;
   let closing = false;
@@ -56,6 +64,8 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
   const seconds = createHistogram(COMMIT_TIMES_S);
   const counts = { done: 0, failed: 0, lockedTries: 0, diskErrors: 0 };
   let isFailing = false;
+  /** Since when every try has met another process's lock. */
+  let lockedSince: number | null = null;
 
   const begin = sqlite.prepare("BEGIN IMMEDIATE");
   const commit = sqlite.prepare("COMMIT");
@@ -96,15 +106,17 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
         if (performance.now() - startedAt > TRANSACTION_MS_MAX) break;
       }
       commit.run();
+      lockedSince = null;
     } catch (error) {
       if (sqlite.inTransaction) rollback.run();
-      if (isLocked(error)) return refuse(batch, error);
+      if (isLocked(error)) return refuse(batch, error, (lockedSince ??= askedAt));
       note(error);
       counts.failed += batch.length;
       for (const write of batch) write.reject(error);
       return batch.length;
     }
     seconds.observe((performance.now() - askedAt) / 1000);
+    if (isFailing) watcher?.onDone();
     isFailing = false;
     for (const outcome of outcomes) {
       if ("error" in outcome) fail(outcome.write, outcome.error);
@@ -126,13 +138,17 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
     if (!DISK_ERRORS.test(codeOf(error))) return;
     counts.diskErrors++;
     isFailing = true;
+    watcher?.onFailed(error);
   };
 
-  const refuse = (batch: Write[], error: unknown): number => {
-    const refused = refuseOverdue(batch, error);
+  const refuse = (batch: Write[], error: unknown, since: number): number => {
+    const refused = refuseOverdue(batch, error, since);
     counts.lockedTries++;
     counts.failed += refused;
-    if (refused > 0) isFailing = true;
+    if (refused > 0) {
+      isFailing = true;
+      watcher?.onFailed(error);
+    }
     return refused;
   };
 
@@ -197,8 +213,11 @@ export function createGroupCommit(sqlite: Database): GroupCommit {
   };
 }
 
-function refuseOverdue(batch: Write[], error: unknown): number {
-  const overdue = batch.findLastIndex((w) => performance.now() - w.since > LOCKED_MS_MAX) + 1;
+/** What waited for its turn behind others, while nobody held the lock, has not waited for the lock. */
+function refuseOverdue(batch: Write[], error: unknown, lockedSince: number): number {
+  const end = performance.now() - LOCKED_MS_MAX;
+  if (lockedSince >= end) return 0;
+  const overdue = batch.findLastIndex(({ since }) => since < end) + 1;
   for (const write of batch.slice(0, overdue)) write.reject(error);
   return overdue;
 }

@@ -3,8 +3,13 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { type Commit, createGroupCommit, isLocked } from "./commit.ts";
+import { checkWritable, explainOpening } from "./database-failure.ts";
+import { isDiskFull } from "./disk.ts";
+import { codeOf } from "./error-code.ts";
+import type { Log } from "./log.ts";
 import type { Measure } from "./metrics.ts";
 import { migrate } from "./migrations.ts";
+import { createTrouble } from "./trouble.ts";
 
 /** The open database. Reads are synchronous and see every commit; writes go through `commit`. */
 export interface Database {
@@ -18,6 +23,8 @@ export interface Database {
    */
   isWritable(): boolean;
   measure: Measure;
+  /** When the file was written last before it was opened, Unix milliseconds; null for a new one. */
+  writtenAt: number | null;
   /** Whether another process has committed something since this was last asked. */
   changedElsewhere(): boolean;
   /** Waits for the writes that were handed in, then closes the file. */
@@ -31,25 +38,17 @@ const OPENINGS_MAX = 3;
 
 /**
  * Opens `path` (or `:memory:`), makes its folder and brings it up to date. A commit survives a power
- * cut (`synchronous=FULL`). Throws what SQLite throws when the file cannot be used.
+ * cut (`synchronous=FULL`). Throws `DatabaseUnusable` when the file cannot be used. `log` is told when
+ * writes begin to fail, and when they are done again.
  */
-export function openDatabase(path: string): Database {
-  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
-  const sqlite = openFile(path);
-  try {
-    retryLocked(() => void sqlite.run("PRAGMA journal_mode=WAL"));
-    sqlite.run("PRAGMA synchronous=FULL");
-    sqlite.run("PRAGMA foreign_keys=ON");
-    // What is counted lies all over the file: with the usual 2 MB each page would be read again.
-    sqlite.run("PRAGMA cache_size=-32000");
-    migrate(sqlite);
-    // From here on a lock is waited for by the group commit, which does not stop the event loop.
-    sqlite.run("PRAGMA busy_timeout=0");
-  } catch (error) {
-    sqlite.close();
-    throw error;
-  }
-  const group = createGroupCommit(sqlite);
+export function openDatabase(path: string, log?: Log): Database {
+  const writtenAt = lastWrittenAt(path);
+  const sqlite = openUpToDate(path);
+  const trouble = log && createTrouble({ log, level: "error" });
+  const group = createGroupCommit(sqlite, {
+    onFailed: (error) => trouble?.begin({ path, code: codeOf(error) }, failureOf(error)),
+    onDone: () => trouble?.end("the database is written again"),
+  });
   const probe = sqlite.prepare("SELECT count(*) FROM migrations");
   // SQLite moves this number for every other connection's commits and for none of our own.
   const version = sqlite.prepare<{ data_version: number }, []>("PRAGMA data_version");
@@ -75,6 +74,7 @@ export function openDatabase(path: string): Database {
       return !isFailing;
     },
     measure: group.measure,
+    writtenAt,
     changedElsewhere: () => {
       const current = version.get()?.data_version;
       const changed = current !== seenVersion;
@@ -89,6 +89,58 @@ export function openDatabase(path: string): Database {
       sqlite.close();
     },
   };
+}
+
+function openUpToDate(path: string): Sqlite {
+  try {
+    if (path !== ":memory:") {
+      checkWritable(path);
+      mkdirSync(dirname(path), { recursive: true });
+    }
+    return prepare(openFile(path));
+  } catch (error) {
+    throw explainOpening(error, path);
+  }
+}
+
+function prepare(sqlite: Sqlite): Sqlite {
+  try {
+    retryLocked(() => void sqlite.run("PRAGMA journal_mode=WAL"));
+    sqlite.run("PRAGMA synchronous=FULL");
+    sqlite.run("PRAGMA foreign_keys=ON");
+    // What is counted lies all over the file: with the usual 2 MB each page would be read again.
+    sqlite.run("PRAGMA cache_size=-32000");
+    migrate(sqlite);
+    // From here on a lock is waited for by the group commit, which does not stop the event loop.
+    sqlite.run("PRAGMA busy_timeout=0");
+    return sqlite;
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+}
+
+function lastWrittenAt(path: string): number | null {
+  const times = [path, `${path}-wal`].map((file) => mtimeOf(file));
+  const latest = Math.max(...times);
+  return latest > 0 ? latest : null;
+}
+
+function mtimeOf(file: string): number {
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    // It is told of where the file is opened.
+    return 0;
+  }
+}
+
+/** What is told of writes that do not reach the disk. */
+function failureOf(error: unknown): string {
+  if (isDiskFull(error)) return "the disk is full: nothing is kept until there is room";
+  if (isLocked(error))
+    return "another process has the database locked: nothing is kept until it lets go";
+  return "the database cannot be written: nothing is kept until it can";
 }
 
 /**

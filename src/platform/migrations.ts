@@ -22,7 +22,7 @@ export function isCurrent(applied: readonly string[]): boolean {
 }
 
 /** A database that a newer version of the program has changed already. */
-class NewerDatabase extends Error {
+export class NewerDatabase extends Error {
   override name = "NewerDatabase";
 }
 
@@ -50,7 +50,8 @@ export function migrate(sqlite: Database): void {
     }
     sqlite.run("COMMIT");
   } catch (error) {
-    sqlite.run("ROLLBACK");
+    // A full disk has ended it already.
+    if (sqlite.inTransaction) sqlite.run("ROLLBACK");
     throw error;
   }
 }

@@ -1,5 +1,7 @@
 import { type Breaker, PartAway, createBreaker } from "./breaker.ts";
+import { codeOf } from "./error-code.ts";
 import { type Log, errorFields } from "./log.ts";
+import { type Trouble, createTrouble } from "./trouble.ts";
 
 /**
  * How long a connection that is being made may stand still. One that stands never does: what is
@@ -32,6 +34,11 @@ const UNABLE_CODES = new Set([
   "OOM",
   "READONLY",
 ]);
+/** What to do about some of them. */
+const ADVICE: Record<string, string> = {
+  OOM: "redis is full: raise its maxmemory, or give it a maxmemory-policy that lets old keys go",
+  READONLY: "redis is a replica that takes no writes: REDIS_URL should name the one it copies",
+};
 const REPLY_ERRORS = new Set(["BlobError", "ErrorReply", "SimpleError"]);
 /** The client's own words for more commands than `COMMANDS_WAITING_MAX`; it has no kind for it. */
 const QUEUE_IS_FULL = "The queue is full";
@@ -54,16 +61,25 @@ export type RedisClient = ReturnType<typeof openClient> & {
    * that takes too long, and at once for a while afterwards. Whoever is waited for asks by this.
    */
   inTime: Breaker["run"];
+  /** That Redis is away, which all connections to it tell of together. */
+  trouble: Trouble;
 };
 
 /**
  * A connection that is made, lost and made again by itself, also when nothing is heard on it. A command
  * while it is lost fails at once instead of waiting; one that is sent is waited for by `inTime`.
  */
-export function openRedis(url: string, log: Log): RedisClient {
+export function openRedis(
+  url: string,
+  log: Log,
+  trouble = createTrouble({ log, level: "warn" }),
+): RedisClient {
+  // Without the password.
+  const address = URL.parse(url)?.host ?? "";
   const breaker = createBreaker();
   const tell = tellSeldom(log);
   const client: RedisClient = Object.assign(openClient(url), {
+    trouble,
     inTime: async <T>(work: () => Promise<T>, msMax?: number): Promise<T> => {
       try {
         return await breaker.run(work, msMax);
@@ -73,21 +89,21 @@ export function openRedis(url: string, log: Log): RedisClient {
       }
     },
   });
-  let lost = false;
-  client.on("error", (error: unknown) => {
-    // One line for each loss: the client tells of every further attempt as well.
-    if (!lost) log.warn(errorFields(error), "redis is away");
-    lost = true;
-  });
+  const lose = (error: unknown): void => {
+    const [code, reason] = [codeOf(error), error instanceof Error ? error.message : String(error)];
+    trouble.begin(
+      { address, ...(code !== "" && { code }), error: reason },
+      "redis is away: processes are not joined until it is back; see REDIS_URL",
+    );
+  };
+  client.on("error", lose);
   client.on("ready", () => {
-    if (lost) log.info({}, "redis is back");
-    lost = false;
+    trouble.end("redis is back");
     // It has just answered who it is.
     breaker.mend();
   });
   watchPings(client, () => {
-    if (!lost) log.warn({}, "redis does not answer; the connection is made anew");
-    lost = true;
+    lose(new Error("it does not answer; the connection is made anew"));
     client.destroy();
     client
       .connect()
@@ -100,15 +116,17 @@ export function openRedis(url: string, log: Log): RedisClient {
   return client;
 }
 
-/** Resolves when the connection stands, or after `waitMs` all the same. */
+/** Resolves when the connection stands, was refused, or after `waitMs` all the same. */
 export function whenReady(client: RedisClient, waitMs: number): Promise<void> {
   if (client.isReady) return Promise.resolve();
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, waitMs);
-    client.once("ready", () => {
-      clearTimeout(timer);
-      resolve();
-    });
+    for (const event of ["ready", "error"]) {
+      client.once(event, () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    }
   });
 }
 
@@ -159,9 +177,12 @@ function tellSeldom(log: Log): (error: unknown) => void {
     const key = code ?? (error instanceof Error ? error.name : "");
     if (performance.now() - (toldAt.get(key) ?? Number.NEGATIVE_INFINITY) < TOLD_EVERY_MS) return;
     toldAt.set(key, performance.now());
+    if (error instanceof PartAway) {
+      return log.warn({}, "redis is slow: what it does not answer in time is done without it");
+    }
     // The words of an answer may name keys.
     const fields = code === null ? errorFields(error) : { code };
-    log.warn(fields, "redis did not do what it was asked");
+    log.warn(fields, ADVICE[code ?? ""] ?? "redis did not do what it was asked");
   };
 }
 

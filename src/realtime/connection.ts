@@ -100,7 +100,7 @@ export class SocketConnection implements Connection, InboxOwner {
   ) {
     this.id = shared.newId();
     this.visitor = visitor;
-    this.openedAt = shared.now();
+    this.openedAt = performance.now();
     this.heardAt = this.openedAt;
     this.expiresAt = visitor.expiresAt;
     this.sessionId = visitor.sessionId ?? null;
@@ -115,7 +115,7 @@ export class SocketConnection implements Connection, InboxOwner {
   send(frame: object): void {
     if (!this.open) return;
     // Who is being answered is not idle, though it may have nothing to say.
-    this.heardAt = this.shared.now();
+    this.heardAt = performance.now();
     this.socket.sendText(JSON.stringify(frame));
   }
 
@@ -150,7 +150,7 @@ export class SocketConnection implements Connection, InboxOwner {
   /** Takes a frame from the wire. */
   receive(message: string | Uint8Array): void {
     if (!this.open) return;
-    this.heardAt = this.shared.now();
+    this.heardAt = performance.now();
     const isText = typeof message === "string";
     const bytes = isText ? message.length : message.byteLength;
     const bytesMax = isText ? this.limits.textFrameBytesMax : this.limits.binaryFrameBytesMax;
@@ -166,9 +166,15 @@ export class SocketConnection implements Connection, InboxOwner {
   drain(withinMs: number): Promise<void> {
     return this.after(async () => {
       await this.protocol.drain(withinMs);
-      const detail = "the server is stopping; come back";
-      this.refuse(new Refusal("draining", detail, { close: CLOSE.draining }));
+      this.turnAway();
     });
+  }
+
+  /** The server stops, and waits for nothing any more: the error frame `draining`, and the close. */
+  turnAway(): void {
+    if (!this.open) return;
+    const detail = "the server is stopping; come back";
+    this.refuse(new Refusal("draining", detail, { close: CLOSE.draining }));
   }
 
   /** The socket is gone. After the frames before it: `Protocol.closed`. */
@@ -190,8 +196,9 @@ export class SocketConnection implements Connection, InboxOwner {
   /** Looked at once a second: idle, expired and slow sockets are closed. */
   inspect(): void {
     if (!this.open) return;
-    const now = this.shared.now();
-    if (this.expiresAt !== null && now >= this.expiresAt) {
+    // Not the time of day: whoever sets the clock would cut every socket at once.
+    const now = performance.now();
+    if (this.expiresAt !== null && this.shared.now() >= this.expiresAt) {
       this.expire("the token has expired");
     } else if (now - this.heardAt > this.limits.idleMs) {
       const detail = `nothing was heard for ${this.limits.idleMs} ms`;

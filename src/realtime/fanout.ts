@@ -1,6 +1,7 @@
 import type { Bus, Subscription } from "../platform/bus.ts";
 import { type Log, errorFields } from "../platform/log.ts";
 import { type Measure, counter, gauge } from "../platform/metrics.ts";
+import { createTrouble } from "../platform/trouble.ts";
 
 /** What happens in a room and is kept; offsets grow by one, without holes. */
 export interface RoomEvent {
@@ -96,6 +97,8 @@ export function createFanout<Event extends RoomEvent, Live>(
   /** A read failed; the next look at the database is for everything, changed or not. */
   let mustLook = false;
   const counts = { deliveries: 0, refetched: 0, gaps: 0 };
+  /** What cannot be read is read again four times a second, for each room. */
+  const trouble = createTrouble({ log, level: "error" });
 
   const channel = (room: string): string => `room:${room}`;
   const topic = (room: string, encoding: string): string => `${encoding}|${room}`;
@@ -148,6 +151,7 @@ export function createFanout<Event extends RoomEvent, Live>(
     try {
       while (room.delivered < room.head && rooms.get(name) === room) {
         const events = await roomLog.after(name, room.delivered, FILL_PAGE);
+        trouble.end("rooms are read again");
         // While it was read, the room may have been left and opened again for others.
         if (rooms.get(name) !== room) break;
         if (events.length === 0) skip(name, room, room.head);
@@ -158,7 +162,7 @@ export function createFanout<Event extends RoomEvent, Live>(
     } catch (error) {
       // The next event, or the next look at the database, tries again.
       mustLook = true;
-      log.error(errorFields(error), "a hole in a room could not be filled yet");
+      trouble.begin(errorFields(error), "a hole in a room could not be filled yet");
     } finally {
       room.filling = false;
     }
@@ -167,9 +171,10 @@ export function createFanout<Event extends RoomEvent, Live>(
   const catchUp = async (name: string, room: OpenRoom): Promise<void> => {
     try {
       room.head = Math.max(room.head, await roomLog.head(name));
+      trouble.end("rooms are read again");
     } catch (error) {
       mustLook = true;
-      log.error(errorFields(error), "a room's newest message could not be read");
+      trouble.begin(errorFields(error), "a room's newest message could not be read");
     }
     await fill(name, room);
   };

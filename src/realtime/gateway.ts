@@ -102,7 +102,7 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
   const shared = {
     verify: (token: string) => tokens.verify(token),
     // One for all sockets: an idle one costs nothing.
-    rate: frames === null ? UNLIMITED : createRateLimit(frames, now),
+    rate: frames === null ? UNLIMITED : createRateLimit(frames, () => performance.now()),
     newId,
     now,
     onRefused: (code: RefusalCode) => count(refused, code),
@@ -242,7 +242,7 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
       const slackMs = Math.min(STOP_SLACK_MS_MAX, withinMs + STOP_SLACK_MS_MIN);
       const drained = Promise.all([...open].map((connection) => connection.drain(withinMs)));
       await Promise.race([drained, Bun.sleep(withinMs + slackMs)]);
-      for (const connection of open) connection.close(CLOSE.draining);
+      for (const connection of open) connection.turnAway();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Log, errorFields } from "../platform/log.ts";
-import type { RedisClient } from "../platform/redis.ts";
+import { type RedisClient, isRedisAway } from "../platform/redis.ts";
 import { LIFETIME_MS } from "./connection.ts";
 import {
   type SocketCounts,
@@ -103,8 +103,9 @@ export function createRedisSocketCounts(dependencies: RedisSocketCountsDependenc
 
   const failed = (error: unknown): void => {
     isBehind = true;
-    // One line for a loss, not one for each socket.
-    if (!isLost) log.warn(errorFields(error), "each process counts its own sockets only");
+    // One line for a loss, not one for each socket; that Redis is away is told already.
+    if (!isLost && !isRedisAway(error))
+      log.warn(errorFields(error), "each process counts its own sockets only");
     isLost = true;
   };
 

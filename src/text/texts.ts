@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Log } from "../platform/log.ts";
-import { createPool } from "../platform/pool.ts";
+import { type Pool, PoolClosed, createPool } from "../platform/pool.ts";
 import type { FoundLanguage } from "./entities/finder.ts";
 import { type SharedModel, readModel } from "./entities/model.ts";
 import { readShippedModel } from "./entities/shipped.ts";
@@ -14,6 +15,9 @@ export interface Texts {
   findTopics(text: string): Promise<TopicMention[]>;
   /** The sentences that say most; of hours of talk this takes up to half a second. */
   summarise(job: SummaryJob): Promise<LineSentence[]>;
+  /** Loads the models and starts the threads now, instead of with the first text. */
+  warm(): void;
+  /** Whether texts are worked, or would be from the first one on. */
   ready(): boolean;
   /** Texts that no thread has been given yet. */
   queued(): number;
@@ -35,35 +39,45 @@ export interface TextsDependencies {
   log: Log;
 }
 
-/** Loads the models, once for all threads, and starts these. */
+/** Threads that start with the first text; the models are loaded then, once for all of them. */
 export async function createTexts({ spawn, threads, log }: TextsDependencies): Promise<Texts> {
-  const models = {
-    en: readModel(await readShippedModel("en")).shared,
-    hi: readModel(await readShippedModel("hi")).shared,
-  };
-  const pool = createPool<TextWork, TextAnswer>({
-    spawn: () => spawn(models),
-    size: threads,
-    log,
+  const files = { en: await readShippedModel("en"), hi: await readShippedModel("hi") };
+  let pool: Pool<TextWork, TextAnswer> | null = null;
+  let isClosed = false;
+  // Bound to here: the threads serve all texts, and not whoever brought the first.
+  const openPool = AsyncLocalStorage.bind(() => {
+    const models = { en: readModel(files.en).shared, hi: readModel(files.hi).shared };
+    return createPool<TextWork, TextAnswer>({ spawn: () => spawn(models), size: threads, log });
   });
+  const run = async (work: TextWork): Promise<TextAnswer> => {
+    if (isClosed) throw new PoolClosed("no texts are worked any more");
+    pool ??= openPool();
+    return pool.run(work);
+  };
   return {
     process: async (job) => {
-      const answer = await pool.run(job);
+      const answer = await run(job);
       if (!("processed" in answer)) throw new Error("a text worker answered something else");
       return answer.processed;
     },
     findTopics: async (text) => {
-      const answer = await pool.run({ topicsOf: text });
+      const answer = await run({ topicsOf: text });
       if (!("topics" in answer)) throw new Error("a text worker answered something else");
       return answer.topics;
     },
     summarise: async (summaryOf) => {
-      const answer = await pool.run({ summaryOf });
+      const answer = await run({ summaryOf });
       if (!("sentences" in answer)) throw new Error("a text worker answered something else");
       return answer.sentences;
     },
-    ready: pool.ready,
-    queued: pool.queued,
-    close: pool.close,
+    warm: () => {
+      if (!isClosed) pool ??= openPool();
+    },
+    ready: () => pool === null || pool.ready(),
+    queued: () => pool?.queued() ?? 0,
+    close: async (withinMs) => {
+      isClosed = true;
+      await pool?.close(withinMs);
+    },
   };
 }

@@ -177,6 +177,28 @@ test("another connection's lock is waited for while the event loop goes on", asy
   expect(kept()).toEqual([100, 1, 2, 3]);
 });
 
+test("a write that waited long for its turn is not refused at the first lock it meets", async () => {
+  const { now } = performance;
+  let laterMs = 0;
+  performance.now = () => now.call(performance) + laterMs;
+  try {
+    const first = group.commit(() => {
+      insert(1);
+      // What takes so long leaves the rest to the next transaction.
+      laterMs = 60_000;
+    });
+    const second = group.commit(() => insert(2));
+    await first;
+    other.run("BEGIN IMMEDIATE");
+    await Bun.sleep(20);
+    other.run("COMMIT");
+    await second;
+  } finally {
+    performance.now = now;
+  }
+  expect(kept()).toEqual([1, 2]);
+});
+
 test("more writes than may wait are refused, those that wait are done", async () => {
   const writes = Array.from({ length: WAITING_WRITES_MAX }, () => group.commit(() => 1));
   const refused = await group.commit(() => insert(1)).catch((error: unknown) => error);

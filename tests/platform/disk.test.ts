@@ -3,14 +3,18 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { asProblem } from "../../src/http/errors.ts";
 import { type Database, openDatabase } from "../../src/platform/database.ts";
+import { createLog } from "../../src/platform/log.ts";
 import { temporaryFolder } from "../support/app.ts";
 
 let folder = "";
+let lines: string[] = [];
 let database: Database;
 
 beforeEach(() => {
   folder = temporaryFolder();
-  database = openDatabase(join(folder, "earshot.db"));
+  lines = [];
+  const log = createLog("info", (line) => lines.push(line));
+  database = openDatabase(join(folder, "earshot.db"), log);
 });
 afterEach(async () => {
   await database.close();
@@ -64,4 +68,21 @@ test("writes that share a commit with one that has no room fail with it, or are 
   const kept = settled.flatMap(({ status }, at) => (status === "fulfilled" ? [`${at}`] : []));
   expect(kept.length).toBeLessThan(10);
   expect(names()).toEqual(kept);
+});
+
+test("a full disk is told of once, and so is that there is room again", async () => {
+  leaveRoomFor(1);
+  await Promise.allSettled(Array.from({ length: 10 }, (_, at) => keep(`${at}`)));
+  await keep("later").catch(() => undefined);
+  leaveRoomFor(100);
+  await keep("last");
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+    {
+      level: "error",
+      path: join(folder, "earshot.db"),
+      code: "SQLITE_FULL",
+      msg: "the disk is full: nothing is kept until there is room",
+    },
+    { level: "info", msg: "the database is written again" },
+  ]);
 });

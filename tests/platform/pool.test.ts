@@ -80,6 +80,7 @@ describe("a worker that dies", () => {
     pool = start(1);
     await pool.run({ kind: "reject" });
     await until(() => lines.some((line) => line.includes("a worker ended and is started again")));
+    expect(lines.join("")).toContain('"error":"nobody handles this"');
     expect(pool.ready()).toBe(false);
     expect(await pool.run({ kind: "double", number: 4 })).toBe(8);
   });

@@ -86,3 +86,49 @@ test("a stop waits for what is under way and leaves the rest", async () => {
   expect(count).toBe(1);
   expect(clock.isEnded()).toBe(true);
 });
+
+test("a clock that leaps ahead removes nothing for a round, and is told of", async () => {
+  const START = 1_000 * DAY_MS;
+  let [time, elapsed] = [START, 0];
+  const asked: number[] = [];
+  const things: Removal = {
+    what: "things",
+    removeSome: (before) => {
+      asked.push(before);
+      return Promise.resolve({ count: 0, isDone: true });
+    },
+  };
+  const clock = clockwork();
+  const { log, lines } = collected();
+  const retention = startRetention({
+    days: 2,
+    removals: [things],
+    // It was written last long before.
+    seenAt: START - 3 * DAY_MS,
+    now: () => time,
+    elapsed: () => elapsed,
+    log,
+    rest,
+    ...clock,
+  });
+  const pass = async (ms: number, leapMs: number): Promise<void> => {
+    elapsed += ms;
+    time += ms + leapMs;
+    clock.round();
+    await Bun.sleep(0);
+  };
+  expect([asked, lines.length]).toEqual([[], 1]);
+  await pass(DAY_MS / 24, 0);
+  expect(asked).toHaveLength(1);
+  // To 2038 and back: nothing was removed for its age.
+  await pass(DAY_MS / 24, 4_500 * DAY_MS);
+  expect([asked.length, lines.length]).toEqual([1, 2]);
+  await pass(DAY_MS / 24, -4_500 * DAY_MS);
+  expect(asked).toHaveLength(2);
+  expect(asked.every((before) => before < START)).toBe(true);
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { level: "warn", days_ahead: 3 },
+    { level: "warn", days_ahead: 4_500 },
+  ]);
+  await retention.close();
+});

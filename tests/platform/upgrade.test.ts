@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { check } from "../../src/cli/check.ts";
-import { runHere } from "../support/command.ts";
+import { runCommand } from "../support/command.ts";
 import { temporaryFolder, until } from "../support/app.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -47,7 +47,7 @@ test("a database of an older version is brought up to date, and everything in it
     expect(await answer.json()).toMatchObject({ offset: 3 });
     expect(await get("/v1/rooms")).toMatchObject([{ room: "lobby", head: 3 }]);
     const settings = { DATABASE_URL: `sqlite:${path}` };
-    expect((await runHere(() => check([]), settings)).code).toBe(0);
+    expect((await runCommand(check, [], settings)).code).toBe(0);
   } finally {
     await server.dispose();
     rmSync(folder, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 import type { Bus } from "../../platform/bus.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
+import { createTrouble } from "../../platform/trouble.ts";
 
 export interface OpenSockets {
   /** Ends the sockets of sessions that are over, here and in other processes. */
@@ -29,6 +30,7 @@ const LOOKED_AT_ONCE = 200;
 export function createOpenSockets(dependencies: OpenSocketsDependencies): OpenSockets {
   const { bus, sessions, endSockets, overAmong, log, every = repeat } = dependencies;
   const subscription = bus.subscribe(ENDED, (message) => endSockets(new Set(message as number[])));
+  const trouble = createTrouble({ log, level: "error" });
   let isLooking = false;
 
   const look = async (): Promise<void> => {
@@ -41,8 +43,9 @@ export function createOpenSockets(dependencies: OpenSocketsDependencies): OpenSo
         if (over.length > 0) endSockets(new Set(over));
         await new Promise((resolve) => setImmediate(resolve));
       }
+      trouble.end("the sessions of open sockets are looked at again");
     } catch (error) {
-      log.error(errorFields(error), "the sessions of open sockets could not be looked at");
+      trouble.begin(errorFields(error), "the sessions of open sockets could not be looked at");
     } finally {
       isLooking = false;
     }

@@ -81,7 +81,7 @@ export function createChatFeature(dependencies: ChatFeatureDependencies): ChatFe
     rooms,
     fanout,
     presence,
-    speaking: isRated ? createRateLimit(SPEAKING, now) : UNLIMITED,
+    speaking: isRated ? createRateLimit(SPEAKING, () => performance.now()) : UNLIMITED,
     newId,
     now,
     log: log.part("chat"),

@@ -49,6 +49,8 @@ export interface QueueStoreDependencies {
 
 /** A post whose process has not been heard of for so long is ready for others. */
 export const LEASE_MS = 5_000;
+/** No pause and no lease is as long: what has to wait for longer was given a time by a wrong clock. */
+const WAIT_MS_MAX = 60_000;
 /** One that has failed so often is dead. */
 const FAILURES_MAX = 3;
 /** The first pause after a failure; each one after it is so many times as long. */
@@ -99,6 +101,14 @@ export function createQueueStore(dependencies: QueueStoreDependencies): QueueSto
     .limit(1)
     .prepare();
 
+  /** Makes ready what a clock that was ahead has put off: else it would wait for as long as that was. */
+  const bringForward = async (): Promise<void> => {
+    const isFar = gt(post_queue.ready_at, now() + WAIT_MS_MAX);
+    const far = db.select({ id: post_queue.post_id }).from(post_queue).where(isFar).limit(1);
+    if (far.get() === undefined) return;
+    await commit(() => void db.update(post_queue).set({ ready_at: now() }).where(isFar).run());
+  };
+
   /** The oldest first, with their size, which is known without reading them. */
   const ready = db
     .select({ id: post_queue.post_id, bytes: sql<number>`octet_length(${posts.content})` })
@@ -112,7 +122,10 @@ export function createQueueStore(dependencies: QueueStoreDependencies): QueueSto
   return {
     take: async (limit) => {
       // Looking costs nothing; a transaction is begun only when there is something.
-      if (anyReady.get({ at: now() }) === undefined) return [];
+      if (anyReady.get({ at: now() }) === undefined) {
+        await bringForward();
+        return [];
+      }
       return commit(() => {
         const at = now();
         const ids = firstWithin(ready.all({ at, limit }), TAKEN_BYTES_MAX);

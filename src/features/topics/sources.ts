@@ -1,4 +1,5 @@
 import { type Log, errorFields } from "../../platform/log.ts";
+import { createTrouble } from "../../platform/trouble.ts";
 import type { NewPost } from "./model.ts";
 import type { PostStore, SourceName } from "./post.store.ts";
 
@@ -32,6 +33,7 @@ export function followSources(
 ): (withinMs: number) => Promise<void> {
   const { store, sources, onAdded, log } = dependencies;
   const entries = Object.entries(sources) as [SourceName, ReadSaid][];
+  const trouble = createTrouble({ log, level: "error" });
   let isEnded = false;
   let looking: Promise<void> | null = null;
 
@@ -50,8 +52,9 @@ export function followSources(
     for (const [source, read] of entries) {
       try {
         await follow(source, read);
+        trouble.end("what was said here is read for its topics again");
       } catch (error) {
-        log.error(
+        trouble.begin(
           { source, ...errorFields(error) },
           "what was said here could not be read for its topics",
         );

@@ -1,6 +1,6 @@
 import { TAGS } from "./labels.ts";
 import { type Lexicon, openLexicon } from "./lexicon.ts";
-import { createReader, createWriter } from "./model-bytes.ts";
+import { type Reader, createReader, createWriter } from "./model-bytes.ts";
 import { openNames, readNames, writeNames } from "./names.ts";
 import type { Weights } from "./training.ts";
 
@@ -148,6 +148,21 @@ export function writeModel({ table, pairs, lexicon, scale, shared }: Model): Uin
   return Bun.zstdCompressSync(writer.done(), { level: COMPRESSION_LEVEL });
 }
 
+/** Row by row, although the file has tag by tag: the table is larger than what processors keep at hand. */
+function fillTable(table: Int16Array, reader: Reader): void {
+  const rows = reader.ascending(table.length / STRIDE);
+  const levels = reader.bytes(WIDTH * rows.length);
+  const squares = Int16Array.from({ length: 256 }, (_, byte) =>
+    squareOf(Math.max(-LEVEL_MAX, (byte << 24) >> 24)),
+  );
+  for (let at = 0; at < rows.length; at++) {
+    const row = (rows[at] as number) * STRIDE;
+    for (let tag = 0, from = at; tag < WIDTH; tag++, from += rows.length) {
+      table[row + tag] = squares[levels[from] as number] as number;
+    }
+  }
+}
+
 /** Reads a model's file into shared memory, about 9 MB; throws BadModel. */
 export function readModel(file: Uint8Array): Model {
   try {
@@ -164,14 +179,7 @@ export function readModel(file: Uint8Array): Model {
     const entries = reader.planes(keys.length);
     const model = createModel(tableBits, scale, openLexicon(keys, entries, readNames(reader)));
     model.pairs.set(pairs);
-    const rows = reader.ascending(1 << tableBits);
-    for (let tag = 0; tag < WIDTH; tag++) {
-      const levels = reader.bytes(rows.length);
-      for (let at = 0; at < rows.length; at++) {
-        const level = ((levels[at] as number) << 24) >> 24;
-        model.table[(rows[at] as number) * STRIDE + tag] = squareOf(Math.max(-LEVEL_MAX, level));
-      }
-    }
+    fillTable(model.table, reader);
     return model;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
