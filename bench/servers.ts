@@ -18,9 +18,15 @@ export function spawn(command: string[], env: Record<string, string> = {}): Serv
   });
 }
 
-/** Earshot as shipped, without speech and rate limits. */
-export function spawnEarshot(folder: string, env: Record<string, string> = {}): Server {
-  return spawn([process.execPath, "../src/main.ts", "serve"], {
+const FROM_SOURCE = [process.execPath, "../src/main.ts"];
+
+/** Earshot as shipped, without speech and rate limits; `program` is what runs it. */
+export function spawnEarshot(
+  folder: string,
+  env: Record<string, string> = {},
+  program: readonly string[] = FROM_SOURCE,
+): Server {
+  return spawn([...program, "serve"], {
     PORT: "0",
     DATABASE_URL: `sqlite:${join(folder, "earshot.db")}`,
     SPEECH_ENGINE: "none",

@@ -5,6 +5,47 @@ import { createRandom } from "./random.ts";
 
 // Members over real sockets: one that speaks the protocol itself, one with the typed client.
 
+/** Whoever looks after one connection of a member. */
+interface LinkWatch {
+  /** Is shown each frame before the member is. */
+  frame?(frame: ServerFrame): void;
+  /** It is over, by whoever's wish; the code of the close, 1006 when there was none. */
+  closed(code: number): void;
+}
+
+const CUT = 1006;
+
+/** Connects a member once, to the server at `url`; it enters its room from where it was. */
+export function linkMember(member: Member, url: string, watch: LinkWatch): { cut(): void } {
+  const socket = new WebSocket(`${url}/v1/ws/chat?user_id=${member.id}&name=raw${member.id}`);
+  let isOver = false;
+  const over = (code: number): void => {
+    if (isOver) return;
+    isOver = true;
+    socket.terminate();
+    member.broken();
+    watch.closed(code);
+  };
+  const cut = (): void => over(CUT);
+  socket.addEventListener("open", () => {
+    if (isOver) return;
+    member.connected({
+      cut,
+      send: (frame) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(frame)),
+    });
+    member.join(false);
+  });
+  socket.addEventListener("message", ({ data }) => {
+    if (isOver) return;
+    const frame = JSON.parse(String(data)) as ServerFrame;
+    watch.frame?.(frame);
+    member.hear(frame);
+  });
+  socket.addEventListener("close", ({ code }) => over(code));
+  socket.addEventListener("error", cut);
+  return { cut };
+}
+
 /** A member who breaks and comes back at random, by itself, as long as it is wanted there. */
 interface RawMember {
   member: Member;
@@ -18,44 +59,22 @@ export function connectRaw(room: string, id: number, firstUrl: string): RawMembe
   const chance = createRandom(id);
   let url = firstUrl;
   let isClosed = false;
-  let cutNow = (): void => {};
+  let link = { cut: (): void => {} };
 
   const connect = (): void => {
     if (isClosed) return;
-    const socket = new WebSocket(`${url}/v1/ws/chat?user_id=${id}&name=raw${id}`);
-    let isOver = false;
-    const over = (): void => {
-      if (isOver) return;
-      isOver = true;
-      socket.terminate();
-      member.broken();
-      setTimeout(connect, 50 + chance() * 150);
-    };
-    cutNow = over;
-    socket.addEventListener("open", () => {
-      if (isOver) return;
-      member.connected({
-        cut: over,
-        send: (frame) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(frame)),
-      });
-      member.join(false);
-    });
-    socket.addEventListener("message", ({ data }) => {
-      if (!isOver) member.hear(JSON.parse(String(data)) as ServerFrame);
-    });
-    socket.addEventListener("close", over);
-    socket.addEventListener("error", over);
+    link = linkMember(member, url, { closed: () => setTimeout(connect, 50 + chance() * 150) });
   };
   connect();
   return {
     member,
     move: (next) => {
       url = next;
-      cutNow();
+      link.cut();
     },
     close: () => {
       isClosed = true;
-      cutNow();
+      link.cut();
     },
   };
 }

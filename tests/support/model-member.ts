@@ -111,6 +111,8 @@ export function createMember(room: string, id: number, diskFails = false): Membe
       case "gap":
         return fault(`was told of a gap from ${frame.from} to ${frame.to}`);
       case "error":
+        // A server that stops says so and breaks no promise.
+        if (frame.code === "draining") return;
         // What was removed meanwhile cannot be changed any more, nor what others said.
         if (frame.ref === "change" && ["not_found", "forbidden"].includes(frame.code)) return;
         if (diskFails && frame.ref === "join" && frame.code === "internal") {

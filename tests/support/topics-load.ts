@@ -53,6 +53,11 @@ const HINDI = [
   "राहुल गांधी कल लखनऊ पहुंचे।",
 ];
 
+/** What post `n` is called by its publication. */
+export function externalIdOf(n: number): string {
+  return `post ${n}`;
+}
+
 /** Post `n` of a made-up world, whichever were made before; its external_id is its own. */
 export function makePost(n: number): Required<SentPost> {
   const random = createRandom(n);
@@ -75,7 +80,7 @@ export function makePost(n: number): Required<SentPost> {
   return {
     content: content.join(" "),
     publication: pick(PUBLICATIONS),
-    external_id: `post ${n}`,
+    external_id: externalIdOf(n),
     published_at: START_MS + Math.floor(random() * DAYS * DAY_MS),
   };
 }
@@ -261,10 +266,14 @@ function compareTables(folder: string, expected: Expected, compare: Compare): vo
 }
 
 export interface Sending {
-  /** Posts that were acknowledged so far. */
+  /** How many posts were acknowledged so far. */
   acknowledged(): number;
+  /** Which they are: what `makePost` made them of. */
+  numbers(): readonly number[];
   /** Resolves when all of them are, with the id that each single one was answered with. */
   sent: Promise<Map<string, number>>;
+  /** Begins no more; those that were begun are still insisted on. */
+  close(): void;
 }
 
 const SINGLE_SENDERS = 8;
@@ -274,11 +283,23 @@ const BULK_POSTS = 40;
 const REPEATS = 0.1;
 const RETRY_MS = 15;
 
-/** Sends posts 0 to `count` - 1, singly and in bulks, again and again until each is acknowledged. */
-export function sendPosts(count: number, server: () => Served): Sending {
+interface SendingOptions {
+  /** The first post; those after it follow. */
+  first?: number;
+  /** Posts of one bulk. */
+  bulkPosts?: number;
+}
+
+/** Sends `count` posts, singly and in bulks, each again and again until it is acknowledged. */
+export function sendPosts(
+  count: number,
+  server: () => Served,
+  { first = 0, bulkPosts = BULK_POSTS }: SendingOptions = {},
+): Sending {
   const ids = new Map<string, number>();
-  let next = 0;
-  let acknowledged = 0;
+  const numbers: number[] = [];
+  let next = first;
+  let end = first + count;
 
   const insist = async (attempt: () => Promise<Answer>): Promise<Answer> => {
     for (;;) {
@@ -297,7 +318,8 @@ export function sendPosts(count: number, server: () => Served): Sending {
   };
 
   const sendSingly = async (): Promise<void> => {
-    for (let n = next++; n < count; n = next++) {
+    for (let n = next; n < end; n = next) {
+      next++;
       const post = makePost(n);
       const random = createRandom(-n);
       do {
@@ -307,23 +329,28 @@ export function sendPosts(count: number, server: () => Served): Sending {
         if (known !== undefined && known !== id) throw new Error("a post has two ids");
         ids.set(post.external_id ?? "", id);
       } while (random() < REPEATS);
-      acknowledged++;
+      numbers.push(n);
     }
   };
   const sendInBulk = async (): Promise<void> => {
-    while (next < count) {
-      const first = next;
-      next = Math.min(count, first + BULK_POSTS);
-      const posts = Array.from({ length: next - first }, (_, at) => makePost(first + at));
+    while (next < end) {
+      const from = next;
+      next = Math.min(end, from + bulkPosts);
+      const bulk = Array.from({ length: next - from }, (_, at) => from + at);
+      const posts = bulk.map(makePost);
       const { json } = await insist(() => sendBulk(server(), ndjson(posts)));
       if (Number(json["accepted"]) + Number(json["duplicates"]) !== posts.length) {
         throw new Error(`a bulk was answered with ${JSON.stringify(json)}`);
       }
-      acknowledged += posts.length;
+      numbers.push(...bulk);
     }
   };
   return {
-    acknowledged: () => acknowledged,
+    acknowledged: () => numbers.length,
+    numbers: () => numbers,
+    close: () => {
+      end = Math.min(end, next);
+    },
     sent: Promise.all([
       ...Array.from({ length: SINGLE_SENDERS }, sendSingly),
       ...Array.from({ length: BULK_SENDERS }, sendInBulk),
