@@ -21,6 +21,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ],
   ["api.ts"],
   ["workers.ts", "reading.ts", "reading.worker.ts"],
+  ["ground.ts"],
+  ["features.ts"],
   ["app.ts"],
   ["cli"],
   ["main.ts"],
