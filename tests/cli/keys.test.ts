@@ -6,7 +6,7 @@ import type { Environment } from "../../src/environment.ts";
 import { installationSecret } from "../../src/http/secret.ts";
 import { openDatabase } from "../../src/platform/database.ts";
 import { temporaryFolder } from "../support/app.ts";
-import { type Run, endOf, runHere, trimmed } from "../support/command.ts";
+import { type Run, endOf, runCommand, trimmed } from "../support/command.ts";
 import { runEarshot } from "../support/server.ts";
 
 let folder = "";
@@ -26,7 +26,7 @@ const onDatabase = (settings: Environment): Environment => ({
 
 /** Runs `earshot keys ARGUMENTS` on the test's database. */
 async function run(args: string[], settings: Environment = {}): Promise<Run> {
-  return trimmed(await runHere(() => keys(args), onDatabase(settings)));
+  return trimmed(await runCommand(keys, args, onDatabase(settings)));
 }
 
 /** The same in a process of its own. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { simulate } from "../../src/cli/simulate.ts";
 import type { Environment } from "../../src/environment.ts";
 import { type TestApp, startTestApp, temporaryFolder } from "../support/app.ts";
-import { type Run, endOf, runHere } from "../support/command.ts";
+import { type Run, endOf, runCommand } from "../support/command.ts";
 import { serveFiles } from "../support/file-server.ts";
 import { runEarshot, startTestServer } from "../support/server.ts";
 
@@ -26,7 +26,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function run(args: string[], settings: Environment = {}): Promise<Run> {
-  return runHere(() => simulate(["--url", server.url, "--patience", "20", ...args]), {
+  return runCommand(simulate, ["--url", server.url, "--patience", "20", ...args], {
     XDG_CACHE_HOME: join(folder, "cache"),
     ...settings,
   });

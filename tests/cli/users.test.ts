@@ -8,9 +8,9 @@ import { createPasswords } from "../../src/features/accounts/passwords.ts";
 import { createAuthSessionStore } from "../../src/features/accounts/session.store.ts";
 import { openDatabase } from "../../src/platform/database.ts";
 import { temporaryFolder, until } from "../support/app.ts";
-import { type Run, endOf, runHere, trimmed } from "../support/command.ts";
+import { type Run, endOf, runCommand, trimmed } from "../support/command.ts";
+import { runEarshot } from "../support/server.ts";
 
-const MAIN = join(import.meta.dir, "../../src/main.ts");
 const CHILD = join(import.meta.dir, "../support/users-child.ts");
 const PASSWORD = "correct horse";
 
@@ -32,19 +32,12 @@ const environment = (settings: Environment = {}): Environment => ({
 
 /** Runs `earshot users ARGUMENTS` on the test's database with a text on its standard input. */
 async function run(args: string[], input = "", settings: Environment = {}): Promise<Run> {
-  return trimmed(await runHere(() => users(args), environment(settings), input));
+  return trimmed(await runCommand(users, args, environment(settings), input));
 }
 
 /** The same in a process of its own. */
 async function runAlone(args: string[], input: string): Promise<Run> {
-  const child = Bun.spawn([process.execPath, MAIN, "users", ...args], {
-    env: environment(),
-    cwd: folder,
-    stdin: new Blob([input]),
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  return trimmed(await endOf(child));
+  return trimmed(await endOf(runEarshot(["users", ...args], environment(), folder, input)));
 }
 
 const listed = async (): Promise<Record<string, unknown>[]> =>

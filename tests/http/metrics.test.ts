@@ -292,6 +292,7 @@ describe("a request's id", () => {
       });
       expect(response.status).toBe(500);
       expect(response.headers.get("x-request-id")).toBe("the-broken-one");
+      await until(() => app.lines.some((line) => line.includes("a request failed")));
       const lines = app.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
       const failed = lines.filter(({ msg }) => msg === "a request failed");
       expect(failed.map(({ request }) => request)).toEqual(["the-broken-one"]);

@@ -1,24 +1,33 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { type App, startApp } from "../../src/app.ts";
+import { startApp } from "../../src/app.ts";
 import { readConfig } from "../../src/config.ts";
-import { type Environment } from "../../src/environment.ts";
+import type { Environment } from "../../src/environment.ts";
 import { createLog } from "../../src/platform/log.ts";
+import { QUIET, isBuilt, startTestServer, temporaryFolder } from "./server.ts";
 
-/** The real app on a free port, with a database of its own. */
-export interface TestApp extends App {
+export { QUIET, temporaryFolder };
+
+/** The real app on a free port, with a database of its own: in this process, or the built program. */
+export interface TestApp {
+  /** The process that it runs in. */
+  pid: number;
+  url: string;
+  port: number;
   wsUrl: string;
-  /** Every line of the log so far. */
+  /** Every line of the log so far; the built program's come a little later. */
   lines: string[];
   folder: string;
+  /** Stops it as a signal would, and removes what it wrote. */
+  stop(): Promise<void>;
 }
 
-/** What tests that need no speech run with: quick to start. */
-export const QUIET: Environment = { SPEECH_ENGINE: "none", TEXT_WORKERS: "1" };
+/** Starts the app with `settings` over the quiet ones; rejects when they cannot be used. */
+export function startTestApp(settings: Environment = {}): Promise<TestApp> {
+  return isBuilt ? startBuilt(settings) : startHere(settings);
+}
 
-/** Starts the app with `settings` over the quiet ones; `stop()` removes what it wrote. */
-export async function startTestApp(settings: Environment = {}): Promise<TestApp> {
+async function startHere(settings: Environment): Promise<TestApp> {
   const folder = temporaryFolder();
   const lines: string[] = [];
   const config = readConfig({
@@ -28,21 +37,42 @@ export async function startTestApp(settings: Environment = {}): Promise<TestApp>
     ...settings,
   });
   const log = createLog(config.logLevel, (line) => lines.push(line));
-  const app = await startApp(config, log);
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const app = await startApp(config, log).catch((error: unknown) => {
+    remove();
+    throw error;
+  });
   return {
-    ...app,
+    pid: process.pid,
+    url: app.url,
+    port: app.port,
     wsUrl: app.url.replace("http:", "ws:"),
     lines,
     folder,
     stop: async () => {
       await app.stop();
-      rmSync(folder, { recursive: true, force: true });
+      remove();
     },
   };
 }
 
-export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), "earshot-test-"));
+async function startBuilt(settings: Environment): Promise<TestApp> {
+  const server = await startTestServer(settings);
+  const { pid, url, wsUrl, folder, lines } = server;
+  return {
+    pid,
+    url,
+    port: Number(new URL(url).port),
+    wsUrl,
+    lines,
+    folder,
+    stop: async () => {
+      server.signal("SIGTERM");
+      const code = await server.exited;
+      await server.dispose();
+      if (code !== 0) throw new Error(`the server ended with ${code}: ${lines.join("\n")}`);
+    },
+  };
 }
 
 /** Resolves when `condition` holds; rejects when it still does not after `withinMs`. */

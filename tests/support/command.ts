@@ -1,4 +1,5 @@
 import type { Environment } from "../../src/environment.ts";
+import { isBuilt, runEarshot } from "./server.ts";
 
 /** How a command ended, and what it wrote. */
 export interface Run {
@@ -22,6 +23,17 @@ export async function endOf(
 /** The same without the line's end at the end. */
 export function trimmed({ code, out, err }: Run): Run {
   return { code, out: out.trim(), err: err.trim() };
+}
+
+/** Runs a command of the program in this process, or the built program where that is tested. */
+export function runCommand(
+  command: (args: string[]) => Promise<number>,
+  args: string[],
+  settings: Environment = {},
+  input = "",
+): Promise<Run> {
+  if (!isBuilt) return runHere(() => command(args), settings, input);
+  return endOf(runEarshot([command.name, ...args], settings, process.cwd(), input));
 }
 
 /**

@@ -2,6 +2,8 @@ import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import type { Environment } from "../../src/environment.ts";
 import { type TestApp, postJson, startTestApp } from "./app.ts";
+import { isBuilt } from "./server.ts";
+import { type WorkerWishes, endBuiltWorker, watchWorkers, watchedBuilt } from "./workers.ts";
 
 /** Anything that serves: this process's app, or the program in one of its own. */
 export interface Served {
@@ -43,28 +45,33 @@ const DRAINED_MS_MAX = 60_000;
 const LOOK_EVERY_MS_MAX = 128;
 
 const Plain = globalThis.Worker;
-const TOLD_WORKER = new URL("./topics-worker.ts", import.meta.url);
+const TOLD: WorkerWishes = {
+  name: "text",
+  replacement: new URL("./topics-worker.ts", import.meta.url),
+};
 let toldApps = 0;
+
+export interface ToldApp extends TestApp {
+  /** Ends the text worker that was started last. */
+  endTextWorker(): Promise<void>;
+}
 
 /**
  * Starts the app with text workers that find what a text tells them to (topics-worker.ts), also
- * when they are started again; `textWorkers` gathers them.
+ * when they are started again.
  */
-export async function startToldApp(
-  settings: Environment = {},
-): Promise<TestApp & { textWorkers: Worker[] }> {
-  const textWorkers: Worker[] = [];
+export async function startToldApp(settings: Environment = {}): Promise<ToldApp> {
+  if (isBuilt) {
+    const app = await startTestApp({ ...settings, ...watchedBuilt(TOLD) });
+    return { ...app, endTextWorker: () => endBuiltWorker(app.folder) };
+  }
+  const started: Worker[] = [];
   toldApps++;
-  globalThis.Worker = class extends Plain {
-    constructor(url: string | URL, options?: WorkerOptions) {
-      super(options?.name === "text" ? TOLD_WORKER : url, options);
-      if (options?.name === "text") textWorkers.push(this);
-    }
-  };
+  watchWorkers(TOLD, started);
   const app = await startTestApp(settings);
   return {
     ...app,
-    textWorkers,
+    endTextWorker: async () => started.at(-1)?.terminate(),
     stop: async () => {
       await app.stop();
       if (--toldApps === 0) globalThis.Worker = Plain;

@@ -1,21 +1,26 @@
 import type { Environment } from "../../src/environment.ts";
 import type { TestApp } from "./app.ts";
+import { isBuilt } from "./server.ts";
 import { startHearingApp } from "./speaker.ts";
+import { type WorkerWishes, endBuiltWorker, watchWorkers, watchedBuilt } from "./workers.ts";
 
-/** Starts the app with one recogniser, and gives the workers that are started for it by then. */
+const WISHES: WorkerWishes = { name: "speech" };
+
+/** Starts the app with one recogniser, and can end the worker that was started for it. */
 export async function startWatchedApp(
   settings: Environment = {},
-): Promise<{ app: TestApp; speechWorkers: Worker[] }> {
+): Promise<{ app: TestApp; endWorker: () => Promise<void> }> {
+  const wanted = { SPEECH_WORKERS: "1", ...settings };
+  if (isBuilt) {
+    const app = await startHearingApp({ ...wanted, ...watchedBuilt(WISHES) });
+    return { app, endWorker: () => endBuiltWorker(app.folder) };
+  }
   const Plain = globalThis.Worker;
-  const speechWorkers: Worker[] = [];
-  globalThis.Worker = class extends Plain {
-    constructor(url: string | URL, options?: WorkerOptions) {
-      super(url, options);
-      if (options?.name === "speech") speechWorkers.push(this);
-    }
-  };
+  const started: Worker[] = [];
+  watchWorkers(WISHES, started);
   try {
-    return { app: await startHearingApp({ SPEECH_WORKERS: "1", ...settings }), speechWorkers };
+    const app = await startHearingApp(wanted);
+    return { app, endWorker: async () => started.at(-1)?.terminate() };
   } finally {
     globalThis.Worker = Plain;
   }

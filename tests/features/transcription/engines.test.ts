@@ -160,7 +160,7 @@ describe("a model that cannot be used", () => {
     mkdirSync(join(folder, "broken"));
     symlinkSync("/dev/null", join(folder, "broken", "tokens.txt"));
     const app = await startTestApp({ SPEECH_ENGINE: "auto", MODELS_DIR: folder });
-    expect(app.lines.join("")).toContain("a model cannot be used");
+    await until(() => app.lines.join("").includes("a model cannot be used"));
     await app.stop();
     rmSync(folder, { recursive: true });
   });

@@ -83,10 +83,11 @@ function post(
 /** Files without a name that uploads still hold open, and names in their folder. */
 function leftovers(app: TestApp): string[] {
   const folder = join(app.folder, "earshot.db-uploads");
-  const open = existsSync("/proc/self/fd")
-    ? readdirSync("/proc/self/fd").flatMap((fd) => {
+  const descriptors = `/proc/${app.pid}/fd`;
+  const open = existsSync(descriptors)
+    ? readdirSync(descriptors).flatMap((fd) => {
         try {
-          return readlinkSync(`/proc/self/fd/${fd}`);
+          return readlinkSync(join(descriptors, fd));
         } catch {
           return [];
         }
