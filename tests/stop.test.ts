@@ -121,7 +121,7 @@ describe("the server", () => {
     await server.dispose();
   });
 
-  test.skipIf(!hasVosk)("ends at once at a second signal", async () => {
+  test.skipIf(!hasVosk)("ends at once at a second signal (needs the recogniser)", async () => {
     const server = await startTestServer({ ...HEARING, SHUTDOWN_TIMEOUT_MS: "60000" });
     await until(() => isReady(server));
     const { socket } = await startStream(server);
@@ -204,7 +204,7 @@ describe("the command line", () => {
   });
 
   test.skipIf(!hasVosk)(
-    "names each file that cannot be transcribed, and does the others",
+    "names each file that cannot be transcribed, and does the others (needs the recogniser)",
     async () => {
       const folder = temporaryFolder();
       const text = join(folder, "text.wav");

@@ -118,7 +118,7 @@ const CLIENTS: [string, Client, boolean][] = [
   ["curl (needs curl)", curl, CURL !== null],
 ];
 
-describe.skipIf(!hasVosk)("a key in the hands of", () => {
+describe.skipIf(!hasVosk)("a key in the hands of (needs the recogniser)", () => {
   beforeAll(async () => {
     app = await startHearingApp({
       JWT_SECRET: "the secret of these tests, long enough",

@@ -249,7 +249,7 @@ describe("a private room, with accounts required,", () => {
     await listenIn(app, outsider, ids, people);
   });
 
-  test.skipIf(!hasVosk)("is spoken into by nobody outside", async () => {
+  test.skipIf(!hasVosk)("is spoken into by nobody outside (needs the recogniser)", async () => {
     const { headers } = outsider;
     const socket = await openSocket(`${app.wsUrl}/v1/ws/transcription`, { headers });
     const refused = await ask(socket, { type: "start", language: "en", room: ROOM });

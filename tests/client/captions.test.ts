@@ -78,7 +78,7 @@ function takeNotes() {
   return { finals, readies, refusals, listener, told: () => told };
 }
 
-describe.skipIf(!hasVosk)("a client that captions", () => {
+describe.skipIf(!hasVosk)("a client that captions (needs the recogniser)", () => {
   const samples = new Int16Array(recording().slice(WAV_HEADER_BYTES).buffer);
   const lengthMs = Math.floor((samples.length * 1_000) / RATE_HZ);
   let app: TestApp;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { QUIET, temporaryFolder, until } from "../support/app.ts";
 import { runEarshot } from "../support/server.ts";
@@ -36,6 +36,10 @@ afterAll(async () => {
 
 /** The memory that the server's process has now, in bytes. */
 function memory(): number {
+  // Linux tells it without a process of its own: it is asked often.
+  const status = `/proc/${server.pid}/status`;
+  const told = existsSync(status) && /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(status, "utf8"));
+  if (told) return Number(told[1]) * 1024;
   const { stdout } = Bun.spawnSync(["ps", "-o", "rss=", "-p", String(server.pid)]);
   return Number(stdout.toString()) * 1024;
 }
@@ -110,12 +114,12 @@ describe("a body that does not tell its length", () => {
   });
 });
 
-describe.skipIf(!hasVosk)("a large file", () => {
+describe.skipIf(!hasVosk)("a large file (needs the recogniser)", () => {
   const FIELDS =
     '--x\r\ncontent-disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n' +
     '--x\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n';
 
-  function* form(format: { channels: number; sampleRate: number; tag?: number }, bytes: number) {
+  function* form(format: Parameters<typeof wavFile>[1], bytes: number) {
     const header = wavFile(new Uint8Array(0), { ...format, dataBytes: bytes });
     yield new Uint8Array(Buffer.from(FIELDS));
     yield header;
@@ -127,19 +131,20 @@ describe.skipIf(!hasVosk)("a large file", () => {
     (await send("/v1/audio/transcriptions", "multipart/form-data; boundary=x", pieces)).json();
 
   test("is taken in and recognised without ever being in memory", async () => {
-    const format = { channels: 8, sampleRate: 192_000 };
+    // Many bytes that are little to hear.
+    const format = { channels: 8, sampleRate: 192_000, bits: 32 };
     // What the recogniser needs at all is not what the file's length costs.
     await upload(form(format, 16 * MEGABYTE));
     const recognising = await growth(async () => {
       expect(await upload(form(format, 96 * MEGABYTE))).toEqual({
         text: "",
-        usage: { type: "duration", seconds: 32.768 },
+        usage: { type: "duration", seconds: 16.384 },
       });
     });
     expect(recognising).toBeLessThan(90 * MEGABYTE);
     const taking = await growth(async () => {
       // A kind of file that is not read.
-      const answer = await upload(form({ ...format, tag: 0x7777 }, 300 * MEGABYTE));
+      const answer = await upload(form({ ...format, tag: 0x7777 }, 200 * MEGABYTE));
       expect(answer).toMatchObject({ status: 422, code: "invalid" });
     });
     expect(taking).toBeLessThan(90 * MEGABYTE);

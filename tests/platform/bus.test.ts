@@ -155,7 +155,7 @@ describe("the bus of a process that is alone", () => {
   });
 });
 
-describe.skipIf(!hasRedis)("the bus of several processes", () => {
+describe.skipIf(!hasRedis)("the bus of several processes (needs redis-server)", () => {
   let redis: TestRedis;
   const clients: RedisClient[] = [];
   const buses: Bus[] = [];

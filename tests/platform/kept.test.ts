@@ -157,7 +157,7 @@ describe("what one process keeps", () => {
   });
 });
 
-describe.skipIf(!hasRedis)("what several processes keep in redis", () => {
+describe.skipIf(!hasRedis)("what several processes keep in redis (needs redis-server)", () => {
   const log = createLog("error", () => {});
   let redis: TestRedis;
   let client: RedisClient;

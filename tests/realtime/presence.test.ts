@@ -114,7 +114,7 @@ describe("one process alone", () => {
   });
 });
 
-describe.skipIf(!hasRedis)("several processes", () => {
+describe.skipIf(!hasRedis)("several processes (needs redis-server)", () => {
   let redis: TestRedis;
   const ends: (() => void | Promise<void>)[] = [];
   let processes = 0;

@@ -13,7 +13,7 @@ import {
 const SECRET = "0123456789abcdef0123456789abcdef";
 const KEPT = "earshot.signed-in";
 
-describe.skipIf(!hasBrowser)("accounts in the browser", () => {
+describe.skipIf(!hasBrowser)("accounts in the browser (needs chromium)", () => {
   let app: TestApp;
   let browser: TestBrowser;
   let asha: number;

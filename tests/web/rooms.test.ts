@@ -19,7 +19,7 @@ const say = async (page: Page, text: string): Promise<void> => {
   await page.keyboard.press("Enter");
 };
 
-describe.skipIf(!hasBrowser)("a room in the browser", () => {
+describe.skipIf(!hasBrowser)("a room in the browser (needs chromium)", () => {
   let app: TestApp;
   let browser: TestBrowser;
 

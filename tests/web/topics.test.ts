@@ -43,7 +43,7 @@ const POSTS = [
   ...times(3, "Broken Times", "throw it is broken"),
 ];
 
-describe.skipIf(!hasBrowser)("topics in the browser", () => {
+describe.skipIf(!hasBrowser)("topics in the browser (needs chromium)", () => {
   let app: TestApp;
   let browser: TestBrowser;
 

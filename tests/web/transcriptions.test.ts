@@ -15,7 +15,7 @@ const FIXTURES = join(import.meta.dir, "../fixtures");
 /** Sound is not sent further ahead than 20 s, so that this much is not over at once. */
 const LONG_S = 1_200;
 
-describe.skipIf(!hasBrowser)("transcriptions in the browser", () => {
+describe.skipIf(!hasBrowser)("transcriptions in the browser (needs chromium)", () => {
   let app: TestApp;
   let browser: TestBrowser;
   let speech: Speech;

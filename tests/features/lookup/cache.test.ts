@@ -109,7 +109,7 @@ describe("what one process caches", () => {
   });
 });
 
-describe.skipIf(!hasRedis)("what several processes cache", () => {
+describe.skipIf(!hasRedis)("what several processes cache (needs redis-server)", () => {
   let server: TestRedis;
   let redis: RedisClient;
   const log = createLog("silent");

@@ -247,7 +247,7 @@ describe("where accounts are required", () => {
   });
 });
 
-describe.skipIf(!hasRedis)("two processes with one Redis", () => {
+describe.skipIf(!hasRedis)("two processes with one Redis (needs redis-server)", () => {
   let redis: TestRedis;
   let apps: TestApp[];
   beforeAll(async () => {

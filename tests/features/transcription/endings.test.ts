@@ -155,7 +155,7 @@ function finalFrames(client: ReturningClient): Frame[] {
   return client.frames().filter((frame) => frame.type === "final");
 }
 
-describe.skipIf(!hasVosk)("a session that nobody comes back to", () => {
+describe.skipIf(!hasVosk)("a session that nobody comes back to (needs the recogniser)", () => {
   test("is finished when its time is over, is not found again, and leaves no sound", async () => {
     const client = await openReturning(counting, clip, { start: IMPATIENT });
     client.send(clip.length);
@@ -188,15 +188,15 @@ describe.skipIf(!hasVosk)("a session that nobody comes back to", () => {
   });
 });
 
-describe.skipIf(!hasVosk)("a worker that dies", () => {
+describe.skipIf(!hasVosk)("a worker that dies (needs the recogniser)", () => {
   test("takes no session with it", async () => {
-    const { app, speechWorkers } = await startWatchedApp();
+    const { app, endWorker } = await startWatchedApp();
     const clients = await Promise.all(
       [0, 1].map(() => openReturning(app, clip, { start: IMPATIENT })),
     );
     for (const client of clients) client.send(clip.length / 2);
     await clients[0]?.socket.next("partial");
-    for (const worker of speechWorkers.splice(0)) worker.terminate();
+    await endWorker();
     for (const client of clients) client.send(clip.length);
     for (const client of clients) {
       expect(await client.stop()).toMatchObject({ reason: "stop", duration_ms: CLIP_MS });
@@ -210,7 +210,7 @@ describe.skipIf(!hasVosk)("a worker that dies", () => {
   });
 });
 
-describe.skipIf(!hasVosk)("a process that is killed", () => {
+describe.skipIf(!hasVosk)("a process that is killed (needs the recogniser)", () => {
   test("has lost nothing that it acknowledged, and the next one goes on", async () => {
     const server = await startHearingServer();
     const client = await openReturning(server, clip, { start: IMPATIENT, frameBytes: () => 1_111 });
@@ -297,77 +297,89 @@ describe.skipIf(!hasVosk)("a process that is killed", () => {
   });
 });
 
-describe.skipIf(!hasVosk)("a session that goes on in another process", () => {
-  /** Without Redis the first process learns of it when it says that it still holds the session. */
-  const takesOver = async (more: object): Promise<void> => {
-    const settings = { ...heardBy(service), ...more };
-    const one = await startHearingServer(settings);
-    const other = await startBeside(one, settings);
-    const client = await openReturning(one, clip, { start: IMPATIENT });
-    const older = client.socket;
-    client.send(clip.length * 0.6);
-    await older.next("final", HEARD_MS_MAX);
-    await client.resume(other);
-    expect(await older.next("error", HEARD_MS_MAX)).toMatchObject({ code: "session_taken_over" });
-    expect((await older.closed).code).toBe(4409);
-    client.send(clip.length);
-    expect(await client.stop()).toMatchObject({ duration_ms: CLIP_MS });
-    const row = await rowOf(other, client);
-    expect(row.status).toBe("done");
-    const segments = inDatabase(one.folder, (database) =>
-      database
-        .query<Frame, []>("SELECT segment_id, text, start_ms, end_ms FROM segments ORDER BY id")
-        .all(),
+describe.skipIf(!hasVosk)(
+  "a session that goes on in another process (needs the recogniser)",
+  () => {
+    /** Without Redis the first process learns of it when it says that it still holds the session. */
+    const takesOver = async (more: object): Promise<void> => {
+      const settings = { ...heardBy(service), ...more };
+      const one = await startHearingServer(settings);
+      const other = await startBeside(one, settings);
+      const client = await openReturning(one, clip, { start: IMPATIENT });
+      const older = client.socket;
+      client.send(clip.length * 0.6);
+      await older.next("final", HEARD_MS_MAX);
+      await client.resume(other);
+      expect(await older.next("error", HEARD_MS_MAX)).toMatchObject({ code: "session_taken_over" });
+      expect((await older.closed).code).toBe(4409);
+      client.send(clip.length);
+      expect(await client.stop()).toMatchObject({ duration_ms: CLIP_MS });
+      const row = await rowOf(other, client);
+      expect(row.status).toBe("done");
+      const segments = inDatabase(one.folder, (database) =>
+        database
+          .query<Frame, []>("SELECT segment_id, text, start_ms, end_ms FROM segments ORDER BY id")
+          .all(),
+      );
+      expectInOrder(segments);
+      expectAllCounted(row.transcription);
+      expect(row.transcription).toBe(segments.map(({ text }) => String(text)).join(" "));
+      expect(spooled(one.folder)).toEqual([]);
+      await other.stop();
+      await one.dispose();
+    };
+
+    test("is taken over when the first one next looks", () => takesOver({ SPEECH_PARK_MS: "500" }));
+
+    test.skipIf(!hasRedis)(
+      "is taken over at once where there is Redis (needs redis-server)",
+      async () => {
+        const redis = await startRedis();
+        await takesOver({ REDIS_URL: redis.url });
+        await redis.dispose();
+      },
     );
-    expectInOrder(segments);
-    expectAllCounted(row.transcription);
-    expect(row.transcription).toBe(segments.map(({ text }) => String(text)).join(" "));
-    expect(spooled(one.folder)).toEqual([]);
-    await other.stop();
-    await one.dispose();
-  };
+  },
+);
 
-  test("is taken over when the first one next looks", () => takesOver({ SPEECH_PARK_MS: "500" }));
+describe.skipIf(!hasVosk)(
+  "a server that is stopped while somebody speaks (needs the recogniser)",
+  () => {
+    test("keeps and tells what it heard, and goes on with the rest when it is back", async () => {
+      const sound = new Uint8Array(Buffer.concat([clip, clip]));
+      const server = await startHearingServer({ SHUTDOWN_TIMEOUT_MS: "1500" });
+      const client = await openReturning(server, sound, { start: IMPATIENT });
+      // More than is heard until it has to be ready.
+      client.send(sound.length - 32_000);
+      await client.socket.next("final", HEARD_MS_MAX);
+      server.signal("SIGTERM");
+      const done = await client.socket.next("done", HEARD_MS_MAX);
+      expect(done).toMatchObject({ reason: "draining" });
+      expect(await client.socket.next("error")).toMatchObject({
+        code: "draining",
+        retryable: true,
+      });
+      expect((await client.socket.closed).code).toBe(1012);
+      expect(await server.exited).toBe(0);
+      expect(server.output()).not.toContain('"level":"error"');
 
-  test.skipIf(!hasRedis)("is taken over at once where there is Redis", async () => {
-    const redis = await startRedis();
-    await takesOver({ REDIS_URL: redis.url });
-    await redis.dispose();
-  });
-});
+      const next = await startBeside(server);
+      const stored = await rowOf(next, client);
+      expect(stored.transcription).toBe(wordsIn(client.frames()).replaceAll("\n", " "));
+      const ready = await client.resume(next);
+      expect(Number(ready["received_bytes"])).toBe(sound.length - 32_000);
+      client.send(sound.length);
+      expect(await client.stop()).toMatchObject({ reason: "stop", duration_ms: 2 * CLIP_MS });
+      expectGoneOn(finalFrames(client), `${uncutWords}\n${uncutWords}`);
+      expectWhole(client.frames());
+      expect(spooled(server.folder)).toEqual([]);
+      await next.stop();
+      await server.dispose();
+    });
+  },
+);
 
-describe.skipIf(!hasVosk)("a server that is stopped while somebody speaks", () => {
-  test("keeps and tells what it heard, and goes on with the rest when it is back", async () => {
-    const sound = new Uint8Array(Buffer.concat([clip, clip]));
-    const server = await startHearingServer({ SHUTDOWN_TIMEOUT_MS: "1500" });
-    const client = await openReturning(server, sound, { start: IMPATIENT });
-    // More than is heard until it has to be ready.
-    client.send(sound.length - 32_000);
-    await client.socket.next("final", HEARD_MS_MAX);
-    server.signal("SIGTERM");
-    const done = await client.socket.next("done", HEARD_MS_MAX);
-    expect(done).toMatchObject({ reason: "draining" });
-    expect(await client.socket.next("error")).toMatchObject({ code: "draining", retryable: true });
-    expect((await client.socket.closed).code).toBe(1012);
-    expect(await server.exited).toBe(0);
-    expect(server.output()).not.toContain('"level":"error"');
-
-    const next = await startBeside(server);
-    const stored = await rowOf(next, client);
-    expect(stored.transcription).toBe(wordsIn(client.frames()).replaceAll("\n", " "));
-    const ready = await client.resume(next);
-    expect(Number(ready["received_bytes"])).toBe(sound.length - 32_000);
-    client.send(sound.length);
-    expect(await client.stop()).toMatchObject({ reason: "stop", duration_ms: 2 * CLIP_MS });
-    expectGoneOn(finalFrames(client), `${uncutWords}\n${uncutWords}`);
-    expectWhole(client.frames());
-    expect(spooled(server.folder)).toEqual([]);
-    await next.stop();
-    await server.dispose();
-  });
-});
-
-describe.skipIf(!hasVosk)("a speech service that fails", () => {
+describe.skipIf(!hasVosk)("a speech service that fails (needs the recogniser)", () => {
   const refusals: [Mood, string, number][] = [
     ["down", "overloaded", 4503],
     ["locked", "internal", 1011],
@@ -449,47 +461,50 @@ describe.skipIf(!hasVosk)("a speech service that fails", () => {
   });
 });
 
-describe.skipIf(!hasVosk)("a recogniser with more speakers than it keeps up with", () => {
-  test("lets nobody more in, and those inside get their words", async () => {
-    const frames = cut(written(speech(0, 2_000)));
-    const alone = wordsIn(await speak(app, frames));
-    const speakers: { socket: TestSocket; sent: number }[] = [];
-    const pace = setInterval(() => {
-      for (const speaker of speakers) {
-        const frame = frames[speaker.sent];
-        if (frame === undefined) continue;
-        speaker.socket.sendRaw(frame);
-        speaker.sent++;
+describe.skipIf(!hasVosk)(
+  "a recogniser with more speakers than it keeps up with (needs the recogniser)",
+  () => {
+    test("lets nobody more in, and those inside get their words", async () => {
+      const frames = cut(written(speech(0, 2_000)));
+      const alone = wordsIn(await speak(app, frames));
+      const speakers: { socket: TestSocket; sent: number }[] = [];
+      const pace = setInterval(() => {
+        for (const speaker of speakers) {
+          const frame = frames[speaker.sent];
+          if (frame === undefined) continue;
+          speaker.socket.sendRaw(frame);
+          speaker.sent++;
+        }
+      }, 100);
+      let refusal: Frame | null = null;
+      while (refusal === null && speakers.length < 50) {
+        const socket = await openSocket(app.wsUrl + SPEECH);
+        socket.send({ type: "start", language: "en" });
+        const answer = await socket.next();
+        if (answer.type === "ready") speakers.push({ socket, sent: 0 });
+        else refusal = answer;
+        await Bun.sleep(50);
       }
-    }, 100);
-    let refusal: Frame | null = null;
-    while (refusal === null && speakers.length < 50) {
-      const socket = await openSocket(app.wsUrl + SPEECH);
-      socket.send({ type: "start", language: "en" });
-      const answer = await socket.next();
-      if (answer.type === "ready") speakers.push({ socket, sent: 0 });
-      else refusal = answer;
-      await Bun.sleep(50);
-    }
-    expect(refusal).toMatchObject({
-      code: "overloaded",
-      retryable: true,
-      retry_after_ms: expect.any(Number),
+      expect(refusal).toMatchObject({
+        code: "overloaded",
+        retryable: true,
+        retry_after_ms: expect.any(Number),
+      });
+      expect(speakers.length).toBeGreaterThan(0);
+      clearInterval(pace);
+      for (const { socket, sent } of speakers) {
+        for (const frame of frames.slice(sent)) socket.sendRaw(frame);
+        socket.send({ type: "stop" });
+      }
+      for (const { socket } of speakers) {
+        await socket.next("done", HEARD_MS_MAX);
+        expect(wordsIn(socket.frames)).toBe(alone);
+      }
     });
-    expect(speakers.length).toBeGreaterThan(0);
-    clearInterval(pace);
-    for (const { socket, sent } of speakers) {
-      for (const frame of frames.slice(sent)) socket.sendRaw(frame);
-      socket.send({ type: "stop" });
-    }
-    for (const { socket } of speakers) {
-      await socket.next("done", HEARD_MS_MAX);
-      expect(wordsIn(socket.frames)).toBe(alone);
-    }
-  });
-});
+  },
+);
 
-describe.skipIf(!hasVosk)("whatever is sent as sound,", () => {
+describe.skipIf(!hasVosk)("whatever is sent as sound (needs the recogniser)", () => {
   test("the stream ends well, and the next one is heard", async () => {
     const some = speech(FROM_MS, FROM_MS + 100);
     const sounds = {

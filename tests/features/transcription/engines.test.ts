@@ -129,7 +129,7 @@ describe.skipIf(!hasDigits || !hasVosk)("models side by side (needs ../shared)",
   });
 });
 
-describe.skipIf(!hasVosk)("the bundled recogniser", () => {
+describe.skipIf(!hasVosk)("the bundled recogniser (needs the recogniser)", () => {
   test("has no words in silence, in noise and in notes", async () => {
     const app = await startHearingApp({ SPEECH_WORKERS: "1" });
     for (const sound of wordless()) {

@@ -96,7 +96,7 @@ function leftovers(app: TestApp): string[] {
   return [...readdirSync(folder), ...open.filter((path) => path.startsWith(folder))];
 }
 
-describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
+describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client (needs the recogniser)", () => {
   let app: TestApp;
   let client: OpenAI;
   let spoken: string;
@@ -312,7 +312,7 @@ describe.skipIf(!hasVosk)("a sound file, with OpenAI's own client", () => {
 });
 
 // What becomes of files before they are recognised is the same whoever recognises them.
-describe.skipIf(!hasVosk)("a sound file", () => {
+describe.skipIf(!hasVosk)("a sound file (needs the recogniser)", () => {
   let app: TestApp;
   let client: OpenAI;
   let brief: string;
@@ -406,7 +406,7 @@ describe.skipIf(!hasVosk)("a sound file", () => {
   });
 });
 
-describe.skipIf(!hasVosk)("many files at once", () => {
+describe.skipIf(!hasVosk)("many files at once (needs the recogniser)", () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startHearingApp({ SPEECH_WORKERS: "1" });

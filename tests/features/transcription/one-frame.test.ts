@@ -263,7 +263,7 @@ describe("the one-frame dialect, in memory", () => {
   });
 });
 
-describe.skipIf(!hasRedis)("the one-frame dialect, in Redis", () => {
+describe.skipIf(!hasRedis)("the one-frame dialect, in Redis (needs redis-server)", () => {
   let redis: TestRedis;
   let app: TestApp;
   beforeAll(async () => {
@@ -352,7 +352,7 @@ describe.skipIf(!hasRedis)("the one-frame dialect, in Redis", () => {
   });
 });
 
-describe.skipIf(!hasVosk)("the one-frame dialect, with sound", () => {
+describe.skipIf(!hasVosk)("the one-frame dialect, with sound (needs the recogniser)", () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startHearingApp();

@@ -56,68 +56,74 @@ async function rowOf({ ready }: ReturningClient): Promise<Record<string, unknown
   return (await response.json()) as Record<string, unknown>;
 }
 
-describe.skipIf(!hasVosk)("a session whose socket broke while it was recognised", () => {
-  beforeAll(async () => {
-    app = await startHearingApp({ SPEECH_WORKERS: "1" });
-    await listenUncut();
-  });
-  afterAll(() => app.stop());
-
-  /** Speaks the clip with breaks wherever a seed says. */
-  const speakWithBreaks = async (seed: number): Promise<void> => {
-    const random = createRandom(seed);
-    const upTo = (most: number): number => Math.floor(random() * most);
-    const isFile = random() < 0.25;
-    const isOdd = random() < 0.5;
-    const client = await openReturning(app, clip, {
-      start: { ...IMPATIENT, ...(isFile ? { encoding: "wav" } : {}) },
-      ...(isFile ? { header: wavFile(clip).slice(0, WAV_HEADER_BYTES) } : {}),
-      frameBytes: isOdd ? () => 1 + upTo(9_000) : () => 3_200,
+describe.skipIf(!hasVosk)(
+  "a session whose socket broke while it was recognised (needs the recogniser)",
+  () => {
+    beforeAll(async () => {
+      app = await startHearingApp({ SPEECH_WORKERS: "1" });
+      await listenUncut();
     });
-    if (isFile) await client.taken();
-    const breaks = Array.from({ length: 1 + upTo(3) }, () => upTo(clip.length)).sort(
-      (a, b) => a - b,
-    );
-    for (const at of breaks) {
-      client.send(at);
-      if (random() < 0.7) await Bun.sleep(upTo(300));
-      await client.breakOff();
-      if (random() < 0.3) await Bun.sleep(upTo(200));
-      await client.resume();
-    }
-    client.send(clip.length);
-    const done = await client.stop();
-    const told = client.frames();
-    expect(finalsOf(told)).toEqual(uncut);
-    expectWhole(told);
-    expect(done).toMatchObject({
-      reason: "stop",
-      segments: uncut.length,
-      duration_ms: Math.round(clip.length / 32),
-    });
-    const row = await rowOf(client);
-    expect(row["status"]).toBe("done");
-    expect(row["transcription"]).toBe(wordsIn(told).replaceAll("\n", " "));
-  };
+    afterAll(() => app.stop());
 
-  test(`tells the same words, each once, wherever it breaks (${CUTS} cuts from seed ${SEED})`, async () => {
-    for (let first = 0; first < CUTS; first += AT_ONCE) {
-      const seeds = Array.from({ length: Math.min(AT_ONCE, CUTS - first) }, (_, at) => first + at);
-      await Promise.all(
-        seeds.map(async (at) => {
-          try {
-            await speakWithBreaks(SEED + at);
-          } catch (error) {
-            throw new Error(`with EARSHOT_CUTS=1 EARSHOT_SEED=${SEED + at}`, { cause: error });
-          }
-        }),
+    /** Speaks the clip with breaks wherever a seed says. */
+    const speakWithBreaks = async (seed: number): Promise<void> => {
+      const random = createRandom(seed);
+      const upTo = (most: number): number => Math.floor(random() * most);
+      const isFile = random() < 0.25;
+      const isOdd = random() < 0.5;
+      const client = await openReturning(app, clip, {
+        start: { ...IMPATIENT, ...(isFile ? { encoding: "wav" } : {}) },
+        ...(isFile ? { header: wavFile(clip).slice(0, WAV_HEADER_BYTES) } : {}),
+        frameBytes: isOdd ? () => 1 + upTo(9_000) : () => 3_200,
+      });
+      if (isFile) await client.taken();
+      const breaks = Array.from({ length: 1 + upTo(3) }, () => upTo(clip.length)).sort(
+        (a, b) => a - b,
       );
-    }
-  });
-});
+      for (const at of breaks) {
+        client.send(at);
+        if (random() < 0.7) await Bun.sleep(upTo(300));
+        await client.breakOff();
+        if (random() < 0.3) await Bun.sleep(upTo(200));
+        await client.resume();
+      }
+      client.send(clip.length);
+      const done = await client.stop();
+      const told = client.frames();
+      expect(finalsOf(told)).toEqual(uncut);
+      expectWhole(told);
+      expect(done).toMatchObject({
+        reason: "stop",
+        segments: uncut.length,
+        duration_ms: Math.round(clip.length / 32),
+      });
+      const row = await rowOf(client);
+      expect(row["status"]).toBe("done");
+      expect(row["transcription"]).toBe(wordsIn(told).replaceAll("\n", " "));
+    };
+
+    test(`tells the same words, each once, wherever it breaks (${CUTS} cuts from seed ${SEED})`, async () => {
+      for (let first = 0; first < CUTS; first += AT_ONCE) {
+        const seeds = Array.from(
+          { length: Math.min(AT_ONCE, CUTS - first) },
+          (_, at) => first + at,
+        );
+        await Promise.all(
+          seeds.map(async (at) => {
+            try {
+              await speakWithBreaks(SEED + at);
+            } catch (error) {
+              throw new Error(`with EARSHOT_CUTS=1 EARSHOT_SEED=${SEED + at}`, { cause: error });
+            }
+          }),
+        );
+      }
+    });
+  },
+);
 
 // How sessions are kept and handed on is the same whoever recognises.
-describe.skipIf(!hasVosk)("a session whose socket broke", () => {
+describe.skipIf(!hasVosk)("a session whose socket broke (needs the recogniser)", () => {
   beforeAll(async () => {
     ({ app } = await startListeningApp());
     await listenUncut();
@@ -308,7 +314,7 @@ describe.skipIf(!hasVosk)("a session whose socket broke", () => {
   });
 });
 
-describe.skipIf(!hasVosk)("with AUTH=required, a session", () => {
+describe.skipIf(!hasVosk)("with AUTH=required, a session (needs the recogniser)", () => {
   const SECRET = "the secret of these tests, long enough";
 
   test("is not found by another user, and goes on for its own", async () => {

@@ -41,7 +41,7 @@ const [CLIP_FROM_MS, CLIP_TO_MS] = [800, 1_800];
 /** Here it is digits, of which the most survives bad sound. */
 const [DIGITS_FROM_MS, DIGITS_TO_MS] = [6_200, 8_000];
 
-describe.skipIf(!hasVosk)("a stream of sound", () => {
+describe.skipIf(!hasVosk)("a stream of sound (needs the recogniser)", () => {
   let app: TestApp;
   let whole: Uint8Array<ArrayBuffer>;
   let clip: Uint8Array<ArrayBuffer>;
