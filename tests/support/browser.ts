@@ -1,7 +1,11 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { type Browser, type Page, chromium } from "playwright-core";
 
-const EXECUTABLE = Bun.which("chromium") ?? Bun.which("google-chrome") ?? Bun.which("chrome");
+const EXECUTABLE =
+  Bun.which("chromium-headless-shell") ??
+  Bun.which("chromium") ??
+  Bun.which("google-chrome") ??
+  Bun.which("chrome");
 
 /** Whether this machine can run the tests that need a browser. */
 export const hasBrowser = EXECUTABLE !== null;

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { reasonOf } from "../api.ts";
 import { Problem } from "../parts/problem.tsx";
 
@@ -18,7 +18,8 @@ export function InPlace({ label, value, maxLength, onSave, onClose }: InPlacePro
   const problem = useSignal<string | null>(null);
   const isSaving = useSignal(false);
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  // Before anything is painted: whoever types at once loses no letter.
+  useLayoutEffect(() => {
     field.current?.focus();
     field.current?.setSelectionRange(value.length, value.length);
   }, []);
@@ -83,7 +84,7 @@ export function InPlace({ label, value, maxLength, onSave, onClose }: InPlacePro
 export function useFocusAfter(isEditing: boolean) {
   const button = useRef<HTMLButtonElement>(null);
   const was = useRef(isEditing);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (was.current && !isEditing) button.current?.focus();
     was.current = isEditing;
   }, [isEditing]);
