@@ -90,9 +90,9 @@ export function openRedis(
     },
   });
   const lose = (error: unknown): void => {
-    const [code, reason] = [codeOf(error), error instanceof Error ? error.message : String(error)];
+    const code = codeOf(error);
     trouble.begin(
-      { address, ...(code !== "" && { code }), error: reason },
+      { address, ...(code !== "" && { code }), error: reasonOf(error) },
       "redis is away: processes are not joined until it is back; see REDIS_URL",
     );
   };
@@ -114,6 +114,14 @@ export function openRedis(
     .connect()
     .catch((error: unknown) => log.warn(errorFields(error), "redis was not connected"));
   return client;
+}
+
+/** The client stumbles over an answer to nothing that was asked, as Redis says no to strangers. */
+function reasonOf(error: unknown): string {
+  if (error instanceof TypeError) {
+    return "it speaks before it is asked: no Redis, or one that refuses this machine (protected mode)";
+  }
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Resolves when the connection stands, was refused, or after `waitMs` all the same. */
