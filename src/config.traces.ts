@@ -81,10 +81,14 @@ export function readTraces(env: Environment): TracesConfig | null {
 
 function protocol(env: Environment): TracesConfig["protocol"] {
   const known = ["http/protobuf", "http/json", "grpc"] as const;
-  const found = choice(env, "OTEL_EXPORTER_OTLP_PROTOCOL", known, "http/protobuf");
+  const isOwn = text(env, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") !== null;
+  const found = isOwn
+    ? choice(env, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", known, "http/protobuf")
+    : choice(env, "OTEL_EXPORTER_OTLP_PROTOCOL", known, "http/protobuf");
   if (found !== "grpc") return found;
+  const name = `OTEL_EXPORTER_OTLP_${isOwn ? "TRACES_" : ""}PROTOCOL`;
   throw new ConfigError(
-    `OTEL_EXPORTER_OTLP_PROTOCOL=grpc is not spoken here: use http/protobuf or http/json, at the collector's port for http (4318)`,
+    `${name}=grpc is not spoken here: use http/protobuf or http/json, at the collector's port for http (4318)`,
   );
 }
 

@@ -256,6 +256,10 @@ describe("the settings of traces", () => {
     ],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" }, { protocol: "http/json" }],
     [
+      { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc", OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/json" },
+      { protocol: "http/json" },
+    ],
+    [
       { OTEL_EXPORTER_OTLP_HEADERS: "Authorization=Basic%20YTpi, x-tenant = 7 " },
       { headers: { authorization: "Basic YTpi", "x-tenant": "7" } },
     ],
@@ -283,6 +287,7 @@ describe("the settings of traces", () => {
     ["OTEL_EXPORTER_OTLP_ENDPOINT", ["127.0.0.1:4318", "grpc://127.0.0.1"]],
     ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ["collector"]],
     ["OTEL_EXPORTER_OTLP_PROTOCOL", ["grpc", "protobuf"]],
+    ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", ["grpc", "protobuf"]],
     ["OTEL_EXPORTER_OTLP_HEADERS", ["hunter2", "=hunter2", "a=%zz-hunter2", "a b=hunter2"]],
     ["OTEL_EXPORTER_OTLP_HEADERS", ["a(=hunter2", "a=b%0d%0ahunter2"]],
     ["OTEL_EXPORTER_OTLP_TIMEOUT", ["0", "10s"]],

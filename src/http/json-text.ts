@@ -13,22 +13,33 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
+/** The value of a JSON text; throws what `parseBoundedJson` and `checkWhole` do. */
+export function parseJsonText(text: string, valuesMax = BODY_VALUES_MAX): unknown {
+  const value = parseBoundedJson(text, valuesMax);
+  checkWhole(text, value);
+  return value;
+}
+
 /**
  * The value of a JSON text. Throws `SyntaxError`, and before anything is made of it `invalid` for one
  * that is nested too deeply and `too_large` for one of too many values: a short text of either kind
  * would keep the whole process busy for seconds, in the parser and in whoever looks at the value.
- * Throws `invalid` for half a character as well, which only JSON can write: the database would keep
- * another one, and who is told the text something else than who reads it there.
  */
-export function parseJsonText(text: string, valuesMax = BODY_VALUES_MAX): unknown {
+export function parseBoundedJson(text: string, valuesMax: number): unknown {
   // A text this short can hold neither.
   if (text.length > DEPTH_MAX) checkShape(text, valuesMax);
-  const value: unknown = JSON.parse(text);
+  return JSON.parse(text);
+}
+
+/**
+ * Throws `invalid` when there is half a character in the value of a JSON text, as only JSON can write:
+ * the database would keep another one, and who is told the text something else than who reads it there.
+ */
+export function checkWhole(text: string, value: unknown): void {
   // Only an escape can stand for half of a pair.
   if (text.includes("\\u") && !isWhole(value)) {
     throw new Problem("invalid", "Texts must be whole characters");
   }
-  return value;
 }
 
 /** Whether every text in a value is made of whole characters. */

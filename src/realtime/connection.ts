@@ -1,6 +1,7 @@
 import type { Static } from "@sinclair/typebox";
 import type { ServerWebSocket } from "bun";
 import { asProblem } from "../http/errors.ts";
+import { checkWhole } from "../http/json-text.ts";
 import type { Identity } from "../http/caller.ts";
 import type { Visitor } from "../http/guard.ts";
 import { type Log, errorFields } from "../platform/log.ts";
@@ -256,6 +257,7 @@ export class SocketConnection implements Connection, InboxOwner {
       if (isOver && message.length > OVER_RATE_BYTES_READ) this.refuseFrame(retryAfterMs);
       const frame = parseFrame(message);
       ref = refOf(frame);
+      checkWhole(message, frame);
       if (isOver) this.refuseFrame(retryAfterMs);
       // One that is in time makes up for one that was not; a flood has one in between as well.
       this.refusedFrames = Math.max(0, this.refusedFrames - 1);

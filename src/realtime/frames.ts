@@ -1,7 +1,7 @@
 import { type Static, type TObject, type TSchema, Type as t } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
 import { firstCharacters } from "../http/characters.ts";
-import { parseJsonText } from "../http/json-text.ts";
+import { parseBoundedJson } from "../http/json-text.ts";
 import { REFUSAL_CODES, type Ref, Refusal } from "./refusal.ts";
 
 /** Values in one frame; more are refused before anything is made of them. Ours have a dozen. */
@@ -100,11 +100,11 @@ export function misfit<Schema extends TSchema>(check: TypeCheck<Schema>, frame: 
   );
 }
 
-/** Parses a text frame. Throws `Refusal` unless it is a JSON object, and what `parseJsonText` does. */
+/** Parses a text frame. Throws `Refusal` unless it is a JSON object, and what `parseBoundedJson` does. */
 export function parseFrame(text: string): RawFrame {
   let value: unknown;
   try {
-    value = parseJsonText(text, FRAME_VALUES_MAX);
+    value = parseBoundedJson(text, FRAME_VALUES_MAX);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new Refusal("bad_request", "the frame is not valid JSON");

@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync, readFileSync, statSync } from "node:fs";
-import { mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EngineMissing } from "./engine-missing.ts";
 import { privateFolder } from "./private-folder.ts";
@@ -16,9 +16,8 @@ export const PACKED_MODEL = "model";
 const PACKED_SIZES = "sizes.json";
 
 const FOLDER_PREFIX = ".bundled-";
-const DRAFT_PREFIX = `${FOLDER_PREFIX}draft-`;
-/** No draft is written for so long: an older one is from a process that died. */
-const DRAFT_MS = 3_600_000;
+/** What nobody has begun to use for so long goes when another version unpacks its own. */
+const UNUSED_MS = 3_600_000;
 
 type Named = Blob & { name: string };
 
@@ -59,10 +58,14 @@ function privateFolderOr(folder: string): string {
 
 /** Writes the archive's parts into a folder, unless they are there. Many may do so at once. */
 export async function unpack(folder: string): Promise<void> {
-  if (isWhole(folder)) return;
+  if (isWhole(folder)) {
+    // It is in use, whatever another version thinks of it.
+    await utimes(folder, new Date(), new Date()).catch(() => undefined);
+    return;
+  }
   const packed = findPacked();
   if (packed === null) throw new Error("this program carries no recogniser");
-  const draft = await mkdtemp(join(dirname(folder), DRAFT_PREFIX));
+  const draft = await mkdtemp(join(dirname(folder), `${FOLDER_PREFIX}draft-`));
   try {
     const tar = await Bun.zstdDecompress(await packed.arrayBuffer());
     const archive = new Bun.Archive(tar);
@@ -77,7 +80,8 @@ export async function unpack(folder: string): Promise<void> {
       // Another worker was quicker.
       if (!isWhole(folder)) throw error;
     });
-    await removeOthers(folder);
+    // What cannot be removed, as somebody else's cannot, is in nobody's way.
+    await removeOthers(folder).catch(() => undefined);
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
@@ -86,15 +90,13 @@ export async function unpack(folder: string): Promise<void> {
 /** What other versions have unpacked beside it; one that still runs unpacks its own again at need. */
 async function removeOthers(folder: string): Promise<void> {
   const parent = dirname(folder);
-  const oldest = Date.now() - DRAFT_MS;
+  const oldest = Date.now() - UNUSED_MS;
   for (const name of await readdir(parent)) {
     if (!name.startsWith(FOLDER_PREFIX) || name === basename(folder)) continue;
     const other = join(parent, name);
-    if (name.startsWith(DRAFT_PREFIX)) {
-      const { mtimeMs } = await stat(other).catch(() => ({ mtimeMs: Infinity }));
-      if (mtimeMs > oldest) continue;
-    }
-    await rm(other, { recursive: true, force: true });
+    // Another worker may have been quicker with it.
+    const { mtimeMs } = await stat(other).catch(() => ({ mtimeMs: Infinity }));
+    if (mtimeMs < oldest) await rm(other, { recursive: true, force: true });
   }
 }
 

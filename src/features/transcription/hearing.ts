@@ -213,11 +213,15 @@ export function createHearing(
     const giveUpAt = performance.now() + withinMs;
     const before = suspensions;
     for (;;) {
+      // What ends without a format has nothing to be heard.
+      if (isEnding && sound === null) return;
       flush();
       try {
         place = recognition.reserve({ language, isPatient: false }, receive);
         return goOn(place);
       } catch (error) {
+        // A stream that was not told everything is none.
+        letGo();
         if (!(error instanceof RecognitionFull) || performance.now() >= giveUpAt) throw error;
       }
       await Bun.sleep(REOPEN_EVERY_MS);
@@ -292,6 +296,7 @@ export function createHearing(
     endNow: () => {
       flushOrForget();
       isEnding = true;
+      if (sound === null) letGo();
       stream?.endNow();
     },
     reopen,
