@@ -1,5 +1,5 @@
 import { cpus } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { makePost } from "../tests/support/topics-load.ts";
 import {
@@ -74,6 +74,7 @@ function withServer<T>(use: (server: Server, url: string) => Promise<T>): Promis
       SPEECH_ENGINE: "vosk",
       TEXT_WORKERS: String(cpus().length),
       RATE_LIMITS: "on",
+      MODELS_DIR: join(folder, "models"),
     };
     const program = options.binary === undefined ? undefined : [resolve(options.binary)];
     const server = spawnEarshot(folder, settings, program);

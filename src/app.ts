@@ -11,11 +11,12 @@ import { listenOrExplain } from "./http/listen-failure.ts";
 import { createListener } from "./http/listener.ts";
 import { IDLE_S } from "./http/patience.ts";
 import { KEY_REQUESTS, NETWORK_REQUESTS, USER_REQUESTS } from "./http/request-rate.ts";
-import { type RootLog, errorFields } from "./platform/log.ts";
+import { type RootLog } from "./platform/log.ts";
 import { gauge } from "./platform/metrics.ts";
+import { createStops, endsWithin } from "./platform/stops.ts";
 import { VERSION } from "./version.ts";
 import { createFeatures } from "./features.ts";
-import { type OnStop, openGround } from "./ground.ts";
+import { openGround } from "./ground.ts";
 
 export interface App {
   /** Where it listens, such as `http://127.0.0.1:3000`. */
@@ -40,24 +41,13 @@ const GUEST_ID_MAX = 2 ** 47;
 const READ_BYTES_MAX = 2 * UPLOAD_BODY_BYTES_MAX;
 /** Sockets are told first; what HTTP requests are under way get this before they are cut. */
 const REQUESTS_MS = 1_000;
-/** Kept back of a stop's time for steps that cannot be hurried, such as closing the database. */
-const STOP_RESERVE_MS = 500;
+/** Sockets and requests are most of a stop; what they leave is for everything behind them. */
+const LISTENER_SHARE = 0.85;
 
 /** Builds the whole house, listens, and knows how to take it down again. */
 export async function startApp(config: Config, log: RootLog): Promise<App> {
   let isDraining = false;
-  const stops: Parameters<OnStop>[0][] = [];
-  const onStop: OnStop = (step) => void stops.push(step);
-  const stop = async (): Promise<void> => {
-    const endsAt = performance.now() + config.shutdownTimeoutMs - STOP_RESERVE_MS;
-    for (const step of stops.splice(0).reverse()) {
-      try {
-        await step(Math.max(0, endsAt - performance.now()));
-      } catch (error) {
-        log.error(errorFields(error), "a part did not stop cleanly");
-      }
-    }
-  };
+  const stops = createStops({ withinMs: config.shutdownTimeoutMs, log: log.part("main") });
 
   const warnOfDates = (certificate: Certificate | null): void => {
     const why = certificate === null ? null : whyNotBelieved(certificate, Date.now());
@@ -69,7 +59,7 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
   const tls = config.tls === null ? null : await readCertificate(config.tls);
   warnOfDates(tls);
   try {
-    const ground = await openGround(config, log, onStop);
+    const ground = await openGround(config, log, stops.add);
     const { traces, database, recognition, texts, watched, restarts, bus, isRedisThere } = ground;
     const { tokens, keys, proxies, networkOf, gateway, count, newId } = ground;
     const { chat, transcription, topics, lookup, accounts, assistant, inference } = createFeatures({
@@ -77,7 +67,7 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
       publicSources,
       publish: (topic, text) => listener?.publish(topic, text),
       draining: () => isDraining,
-      onStop,
+      onStop: stops.add,
     });
 
     const guestId = (): number => randomInt(GUEST_ID_MIN, GUEST_ID_MAX);
@@ -175,15 +165,17 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
       tls,
       isShared: config.portShared,
     });
-    onStop(async () => {
+    const stopListening = async (withinMs: number): Promise<void> => {
+      const endsAt = performance.now() + withinMs;
       isDraining = true;
       topics.closeEvents();
       inference.close();
       const stopped = listener.stop();
-      await gateway.stop(config.shutdownTimeoutMs / 3);
-      await Promise.race([stopped, Bun.sleep(REQUESTS_MS)]);
+      await gateway.stop(Math.min(withinMs / 2, config.shutdownTimeoutMs / 3), withinMs);
+      await endsWithin(stopped, Math.min(REQUESTS_MS, Math.max(0, endsAt - performance.now())));
       await listener.cut();
-    });
+    };
+    stops.add(stopListening, { part: "sockets and requests", share: LISTENER_SHARE });
 
     const name = config.host.includes(":") ? `[${config.host}]` : config.host;
     const url = `http${tls === null ? "" : "s"}://${name}:${listener.port}${config.basePath}`;
@@ -193,9 +185,9 @@ export async function startApp(config: Config, log: RootLog): Promise<App> {
       listener.renew(certificate);
       warnOfDates(certificate);
     };
-    return { url, port: listener.port, api, renewCertificate, warm: texts.warm, stop };
+    return { url, port: listener.port, api, renewCertificate, warm: texts.warm, stop: stops.run };
   } catch (error) {
-    await stop();
+    await stops.run();
     throw error;
   }
 }

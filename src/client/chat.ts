@@ -81,8 +81,10 @@ interface JoinedRoom {
 /** The server refused what was asked. */
 export class ChatError extends Error {
   override name = "ChatError";
-  constructor(readonly frame: ErrorFrame) {
+  readonly frame: ErrorFrame;
+  constructor(frame: ErrorFrame) {
     super(frame.message);
+    this.frame = frame;
   }
 }
 

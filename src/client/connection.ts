@@ -69,7 +69,7 @@ const SILENT_MS_MAX = 10_000;
 /** A guest's token that a healthy server has refused so often is thrown away. */
 const REFUSED_GUEST_MAX = 3;
 /** After these there is no use in coming back as the same. */
-const FINAL_CLOSES = [4400, 4401, 4403];
+const FINAL_CLOSES = [4400, 4401, 4403, 4409];
 const NORMAL_CLOSE = 1000;
 /** The token has expired, which a new one may mend. */
 const UNAUTHORIZED = 4401;

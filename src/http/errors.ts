@@ -105,10 +105,14 @@ function validationProblem({
   if (type === "body" && isNoJson(value)) {
     return new Problem("invalid", "The body must be application/json");
   }
-  const errors = all.slice(0, ERRORS_TOLD_MAX).map((one) => ({
-    path: "path" in one ? one.path : "",
-    // The summary, which reads better, ends in the value that was found.
-    message: "message" in one ? one.message : "is not as described",
-  }));
+  const told = new Map<string, string>();
+  for (const one of all) {
+    if (told.size >= ERRORS_TOLD_MAX) break;
+    const path = "path" in one ? one.path : "";
+    // The first of a field says the most: what is missing is of the wrong type as well. The summary,
+    // which reads better, ends in the value that was found.
+    if (!told.has(path)) told.set(path, "message" in one ? one.message : "is not as described");
+  }
+  const errors = [...told].map(([path, message]) => ({ path, message }));
   return new Problem("invalid", `The ${type} is not as described in /docs`, { errors });
 }

@@ -99,6 +99,7 @@ export function createFanout<Event extends RoomEvent, Live>(
   const counts = { deliveries: 0, refetched: 0, gaps: 0 };
   /** What cannot be read is read again four times a second, for each room. */
   const trouble = createTrouble({ log, level: "error" });
+  let failures = 0;
 
   const channel = (room: string): string => `room:${room}`;
   const topic = (room: string, encoding: string): string => `${encoding}|${room}`;
@@ -151,7 +152,6 @@ export function createFanout<Event extends RoomEvent, Live>(
     try {
       while (room.delivered < room.head && rooms.get(name) === room) {
         const events = await roomLog.after(name, room.delivered, FILL_PAGE);
-        trouble.end("rooms are read again");
         // While it was read, the room may have been left and opened again for others.
         if (rooms.get(name) !== room) break;
         if (events.length === 0) skip(name, room, room.head);
@@ -161,8 +161,7 @@ export function createFanout<Event extends RoomEvent, Live>(
       }
     } catch (error) {
       // The next event, or the next look at the database, tries again.
-      mustLook = true;
-      trouble.begin(errorFields(error), "a hole in a room could not be filled yet");
+      fail(error, "a hole in a room could not be filled yet");
     } finally {
       room.filling = false;
     }
@@ -171,16 +170,23 @@ export function createFanout<Event extends RoomEvent, Live>(
   const catchUp = async (name: string, room: OpenRoom): Promise<void> => {
     try {
       room.head = Math.max(room.head, await roomLog.head(name));
-      trouble.end("rooms are read again");
     } catch (error) {
-      mustLook = true;
-      trouble.begin(errorFields(error), "a room's newest message could not be read");
+      fail(error, "a room's newest message could not be read");
     }
     await fill(name, room);
   };
 
-  const catchUpAll = (): void => {
-    for (const [name, room] of rooms) void catchUp(name, room);
+  const fail = (error: unknown, message: string): void => {
+    mustLook = true;
+    failures++;
+    trouble.begin(errorFields(error), message);
+  };
+
+  /** One room that can be read says nothing of the others: a trouble is over when all were. */
+  const catchUpAll = async (): Promise<void> => {
+    const before = failures;
+    await Promise.all([...rooms].map(([name, room]) => catchUp(name, room)));
+    if (failures === before) trouble.end("rooms are read again");
   };
 
   const open = (name: string): OpenRoom => {
@@ -209,7 +215,7 @@ export function createFanout<Event extends RoomEvent, Live>(
 
   const look = async (): Promise<void> => {
     await dependencies.onChanged?.();
-    catchUpAll();
+    await catchUpAll();
   };
 
   const stopLooking = every(CHANGES_EVERY_MS, () => {
@@ -218,7 +224,7 @@ export function createFanout<Event extends RoomEvent, Live>(
     void look();
   });
   bus.onMissed(() => {
-    catchUpAll();
+    void catchUpAll();
     for (const name of rooms.keys()) dependencies.onMissed(name);
   });
 

@@ -6,6 +6,7 @@ import type { Tokens } from "../http/tokens.ts";
 import type { Log } from "../platform/log.ts";
 import { type Measure, byLabel, counter, gauge } from "../platform/metrics.ts";
 import { type Allowance, UNLIMITED, createRateLimit } from "../platform/rate.ts";
+import { endsWithin } from "../platform/stops.ts";
 import { CLOSE, REFUSAL_CODES, type RefusalCode } from "./refusal.ts";
 import { type SocketCounts, type SocketOwners, ownersOf } from "./socket-counts.ts";
 import {
@@ -58,8 +59,11 @@ export interface Gateway {
   endSessions(ids: ReadonlySet<number>): void;
   /** The limits of a door's sockets, as their first frame tells them. */
   announced(limits: SocketLimits): Record<string, number>;
-  /** Lets every protocol finish within the time, then closes its socket with 1012. */
-  stop(withinMs: number): Promise<void>;
+  /**
+   * Lets every protocol finish within the time, then closes its socket with 1012. Those that take longer
+   * are waited for a little, but not beyond `atMostMs` in all.
+   */
+  stop(withinMs: number, atMostMs?: number): Promise<void>;
 }
 
 export interface GatewayDependencies {
@@ -236,12 +240,12 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
         ? {}
         : { frames_per_s: 1_000 / frames.everyMs, frames_burst: frames.burst }),
     }),
-    stop: async (withinMs) => {
+    stop: async (withinMs, atMostMs = withinMs + STOP_SLACK_MS_MAX) => {
       draining = true;
       clearInterval(inspection);
       const slackMs = Math.min(STOP_SLACK_MS_MAX, withinMs + STOP_SLACK_MS_MIN);
       const drained = Promise.all([...open].map((connection) => connection.drain(withinMs)));
-      await Promise.race([drained, Bun.sleep(withinMs + slackMs)]);
+      await endsWithin(drained, Math.min(withinMs + slackMs, atMostMs));
       for (const connection of open) connection.turnAway();
     },
   };

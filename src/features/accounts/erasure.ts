@@ -1,11 +1,13 @@
 import { type Log, errorFields } from "../../platform/log.ts";
+import { endsWithin } from "../../platform/stops.ts";
 import type { AccountStore } from "./account.store.ts";
 import type { AllBelongings } from "./belongings.ts";
 
 export interface Erasure {
   /** Erases what belongs to a closed account. */
   erase(userId: number): Promise<void>;
-  close(): Promise<void>;
+  /** Begins nothing more, and waits for what is under way, no longer than that. */
+  close(withinMs: number): Promise<void>;
 }
 
 export interface ErasureDependencies {
@@ -44,7 +46,8 @@ export function createErasure(dependencies: ErasureDependencies): Erasure {
         if (at - closedAt >= STRAGGLERS_MS) await store.markErased(id, at);
       }
     } catch (error) {
-      log.error(errorFields(error), "a closed account could not be erased yet");
+      // Where the database was closed first, the next start goes on.
+      if (!isClosed) log.error(errorFields(error), "a closed account could not be erased yet");
     }
     round = null;
   };
@@ -54,10 +57,10 @@ export function createErasure(dependencies: ErasureDependencies): Erasure {
   begin();
   return {
     erase,
-    close: async () => {
+    close: async (withinMs) => {
       isClosed = true;
       end();
-      await round;
+      if (round !== null) await endsWithin(round, withinMs);
     },
   };
 }

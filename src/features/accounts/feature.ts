@@ -21,7 +21,8 @@ import { createTries } from "./tries.ts";
 /** Accounts, where they are signed in, and what becomes of them, joined. */
 export interface AccountsFeature {
   routes: Omit<AccountRoutesDependencies, "guard" | "keys" | "networkOf">;
-  close(): Promise<void>;
+  /** Waits for the erasure that is under way, no longer than that: a later start goes on with it. */
+  close(withinMs: number): Promise<void>;
 }
 
 export interface AccountsFeatureDependencies {
@@ -90,9 +91,9 @@ export function createAccountsFeature(dependencies: AccountsFeatureDependencies)
       erase: erasure.erase,
       belongings,
     },
-    close: async () => {
+    close: async (withinMs) => {
       sockets.close();
-      await erasure.close();
+      await erasure.close(withinMs);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { type Log, errorFields } from "../../platform/log.ts";
+import { endsWithin } from "../../platform/stops.ts";
 import { createTrouble } from "../../platform/trouble.ts";
 import type { NewPost } from "./model.ts";
 import type { PostStore, SourceName } from "./post.store.ts";
@@ -32,8 +33,12 @@ export function followSources(
   dependencies: SourcesDependencies,
 ): (withinMs: number) => Promise<void> {
   const { store, sources, onAdded, log } = dependencies;
-  const entries = Object.entries(sources) as [SourceName, ReadSaid][];
-  const trouble = createTrouble({ log, level: "error" });
+  // A trouble each: that the one can be read says nothing of the other.
+  const followed = (Object.entries(sources) as [SourceName, ReadSaid][]).map(([source, read]) => ({
+    source,
+    read,
+    trouble: createTrouble({ log, level: "error" }),
+  }));
   let isEnded = false;
   let looking: Promise<void> | null = null;
 
@@ -49,7 +54,7 @@ export function followSources(
   };
 
   const look = async (): Promise<void> => {
-    for (const [source, read] of entries) {
+    for (const { source, read, trouble } of followed) {
       try {
         await follow(source, read);
         trouble.end("what was said here is read for its topics again");
@@ -63,7 +68,7 @@ export function followSources(
     looking = null;
   };
 
-  if (entries.length === 0) return async () => undefined;
+  if (followed.length === 0) return async () => undefined;
   const timer = setInterval(() => {
     looking ??= look();
   }, LOOK_EVERY_MS);
@@ -71,10 +76,6 @@ export function followSources(
   return async (withinMs) => {
     isEnded = true;
     clearInterval(timer);
-    if (looking === null) return;
-    const late = Promise.withResolvers<void>();
-    const timeout = setTimeout(late.resolve, withinMs);
-    await Promise.race([looking, late.promise]);
-    clearTimeout(timeout);
+    if (looking !== null) await endsWithin(looking, withinMs);
   };
 }

@@ -3,6 +3,7 @@ import type { Database } from "../../platform/database.ts";
 import type { Kept } from "../../platform/kept.ts";
 import { type Log, errorFields } from "../../platform/log.ts";
 import type { Measure } from "../../platform/metrics.ts";
+import { endsWithin } from "../../platform/stops.ts";
 import type { Traces } from "../../platform/traces.ts";
 import type { Caller } from "../../http/caller.ts";
 import { suggestFor } from "../../speech/models/catalogue.ts";
@@ -44,7 +45,7 @@ export interface TranscriptionFeature {
   belongings: TranscriptionBelongings;
   measure: Measure;
   /** Ends the sessions that have no socket; those of sockets are ended by their gateway before. */
-  close(): Promise<void>;
+  close(withinMs: number): Promise<void>;
 }
 
 export interface TranscriptionFeatureDependencies {
@@ -75,6 +76,11 @@ export interface TranscriptionFeatureDependencies {
 
 /** Sessions whose client is away get so long to be recognised at the end. */
 const PARKED_END_MS = 1_000;
+/**
+ * Of a stop's time: a round of the upkeep may hang behind another process's lock, and a recogniser that
+ * is told to hurry may take as long again.
+ */
+const CLOSE_SHARE = 1 / 3;
 
 export function createTranscriptionFeature(
   dependencies: TranscriptionFeatureDependencies,
@@ -173,10 +179,11 @@ export function createTranscriptionFeature(
       captionStore,
       keptMessages,
     }),
-    close: async () => {
-      await endUpkeep();
+    close: async (withinMs) => {
+      const shareMs = CLOSE_SHARE * withinMs;
+      await endsWithin(endUpkeep(), shareMs);
       uploads.close();
-      await live.close(PARKED_END_MS);
+      await live.close(Math.min(PARKED_END_MS, shareMs));
     },
   };
 }

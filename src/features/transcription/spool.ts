@@ -63,26 +63,35 @@ export function createSpools(databasePath: string, log?: Log): Spools {
   if (databasePath === ":memory:") return memorySpools();
   const folder = join(dirname(databasePath), `${basename(databasePath)}-spool`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const trouble = log && createTrouble({ log, level: "error" });
 
-  /** What `write` gives, and tells whether the disk took it. */
-  const told = <T>(write: () => T): T => {
-    try {
-      const written = write();
-      trouble?.end("sound is kept again");
-      return written;
-    } catch (error) {
-      trouble?.begin(
-        { folder, code: codeOf(error) },
-        "sound cannot be kept: its speakers are sent away until it can",
-      );
-      throw error;
-    }
+  /** Runs what writes to the disk, and tells when that begins to fail and when it is over. */
+  const teller = (failing: string, over: string): (<T>(write: () => T) => T) => {
+    const trouble = log && createTrouble({ log, level: "error" });
+    return (write) => {
+      try {
+        const written = write();
+        trouble?.end(over);
+        return written;
+      } catch (error) {
+        trouble?.begin({ folder, code: codeOf(error) }, failing);
+        throw error;
+      }
+    };
   };
 
+  // Apart: with too many open files none can be made, while those that are open take more.
+  const making = teller(
+    "sound of new sessions cannot be kept: their speakers are sent away until it can",
+    "sound of new sessions is kept again",
+  );
+  const appending = teller(
+    "sound cannot be kept: its speakers are sent away until it can",
+    "sound is kept again",
+  );
+
   const watched = (make: () => Spool): Spool => {
-    const spool = told(make);
-    return { ...spool, append: (bytes) => told(() => spool.append(bytes)) };
+    const spool = making(make);
+    return { ...spool, append: (bytes) => appending(() => spool.append(bytes)) };
   };
 
   const pathOf = (name: string, generation: number): string =>

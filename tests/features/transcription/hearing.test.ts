@@ -1,11 +1,8 @@
 import { expect, test } from "bun:test";
 import { createHearing } from "../../../src/features/transcription/hearing.ts";
 import { createMemorySpool } from "../../../src/features/transcription/spool.ts";
-import {
-  type Recognition,
-  type RecognitionEvent,
-  RecognitionFull,
-} from "../../../src/speech/recognition.ts";
+import type { RecognitionEvent } from "../../../src/speech/messages.ts";
+import { type Recognition, RecognitionFull } from "../../../src/speech/recognition.ts";
 
 /** Recognisers that only count who has a place with them. */
 function countedPlaces() {
