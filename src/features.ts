@@ -21,9 +21,13 @@ import { createTranscriptionRemoval } from "./features/transcription/retention.s
 import { createRedisKept } from "./platform/kept.redis.ts";
 import { createMemoryKept } from "./platform/kept.ts";
 import { startRetention } from "./platform/retention.ts";
-import type { Ground, OnStop } from "./ground.ts";
+import type { Stops } from "./platform/stops.ts";
+import { createTrustedTime } from "./platform/trusted-time.ts";
+import type { Ground } from "./ground.ts";
 
 const MEMORY_KEPT_BYTES_MAX = 256 * 1024 * 1024;
+/** A stop waits so long for rounds that the next start goes on with anyway. */
+const ROUND_MS = 1_000;
 
 interface FeaturesDependencies {
   ground: Ground;
@@ -31,7 +35,7 @@ interface FeaturesDependencies {
   /** Tells every socket of this process that listens to a topic. */
   publish(topic: string, text: string): void;
   draining(): boolean;
-  onStop: OnStop;
+  onStop: Stops["add"];
 }
 
 /** Makes every feature; what one has to do with another is said here and nowhere else. */
@@ -57,7 +61,7 @@ export function createFeatures({
     now,
     log,
   });
-  onStop(chat.close);
+  onStop(chat.close, { part: "rooms" });
   const { rooms, service: talk } = chat.routes;
 
   const keptLimits = {
@@ -100,7 +104,7 @@ export function createFeatures({
     log: log.part("transcription"),
     traces,
   });
-  onStop(() => transcription.close());
+  onStop(transcription.close, { part: "transcriptions" });
 
   const assistant = createAssistantFeature({
     inference,
@@ -131,7 +135,10 @@ export function createFeatures({
     log: log.part("topics"),
     traces,
   });
-  onStop((leftMs) => topics.close(Math.min(leftMs, config.shutdownTimeoutMs / 4)));
+  // Half, so that posts that are not done in time can still be handed back.
+  onStop((withinMs) => topics.close(Math.min(withinMs / 2, config.shutdownTimeoutMs / 4)), {
+    part: "topics",
+  });
 
   const lookup = createLookupFeature({
     sources: publicSources,
@@ -142,7 +149,7 @@ export function createFeatures({
     log: log.part("lookup"),
     traces,
   });
-  onStop(lookup.close);
+  onStop(lookup.close, { part: "lookup" });
 
   const accounts = createAccountsFeature({
     database,
@@ -158,10 +165,11 @@ export function createFeatures({
     now,
     log: log.part("accounts"),
   });
-  onStop(accounts.close);
+  onStop((withinMs) => accounts.close(Math.min(withinMs, ROUND_MS)), { part: "accounts" });
 
   const retention = startRetention({
     days: config.retentionDays,
+    trustedTime: createTrustedTime(database),
     seenAt: database.writtenAt,
     removals: [
       createMessageRemoval(database),
@@ -171,7 +179,7 @@ export function createFeatures({
     now,
     log: log.part("retention"),
   });
-  onStop(retention.close);
+  onStop((withinMs) => retention.close(Math.min(withinMs, ROUND_MS)), { part: "retention" });
 
   return { chat, transcription, assistant, topics, lookup, accounts, inference };
 }

@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHmac } from "node:crypto";
-import { rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { VERSION } from "../src/version.ts";
 import { postJson, temporaryFolder, until } from "./support/app.ts";
@@ -101,6 +101,29 @@ async function takesItsPlace(server: TestServer): Promise<void> {
   await next.dispose();
 }
 
+/** Another program that has the server's database locked until it is closed. */
+async function lockedBeside({ folder }: TestServer): Promise<Database> {
+  const other = new Database(join(folder, "earshot.db"));
+  await until(() => {
+    try {
+      other.run("BEGIN IMMEDIATE");
+      return true;
+    } catch {
+      // The server writes just now.
+      return false;
+    }
+  });
+  return other;
+}
+
+/** What the log says did not stop in its time. */
+function lateParts(server: TestServer): unknown[] {
+  return server.lines
+    .map((line) => JSON.parse(line) as { what?: string; msg: string })
+    .filter(({ msg }) => msg.startsWith("a part did not stop in time"))
+    .map(({ what }) => what);
+}
+
 async function expectUnreachable(url: string): Promise<void> {
   const reached = await fetch(url).then(
     () => true,
@@ -137,6 +160,39 @@ describe("the server", () => {
     server.signal("SIGTERM");
     expect(await server.exited).toBe(1);
     expect(server.output()).not.toContain('"msg":"stopped"');
+    await server.dispose();
+  });
+
+  test.concurrent("ends well and in its time though another process has the database locked", async () => {
+    const server = await startTestServer({ SHUTDOWN_TIMEOUT_MS: "2000", RETENTION_DAYS: "1" });
+    const chat = await openSocket(`${server.wsUrl}/v1/ws/chat?room=lobby`);
+    await chat.next("joined");
+    const other = await lockedBeside(server);
+    chat.send({ type: "say", room: "lobby", client_id: "1", text: "nobody hears this" });
+    server.signal("SIGTERM");
+    expect(await chat.next("error", 20_000)).toMatchObject({ code: "draining" });
+    expect((await chat.closed).code).toBe(1012);
+    expect(await server.exited).toBe(0);
+    // The database, which is nearly the last, had its turn.
+    expect(lateParts(server).at(-1)).toBe("ground");
+    expect(server.output()).toContain('"msg":"stopped"');
+    expect(server.output()).not.toContain("had no owner");
+    other.close();
+    await server.dispose();
+  });
+
+  test.concurrent("ends what is behind a part that hangs as it should", async () => {
+    const server = await startTestServer({ SHUTDOWN_TIMEOUT_MS: "4000" });
+    const other = await lockedBeside(server);
+    server.signal("SIGTERM");
+    // It cannot hand back its posts; by then there is still time for the others.
+    await until(() => lateParts(server).length > 0);
+    other.close();
+    expect(await server.exited).toBe(0);
+    expect(lateParts(server)).toEqual(["topics"]);
+    expect(server.output()).not.toContain('"level":"error"');
+    // A database that was closed has no log beside it.
+    expect(existsSync(join(server.folder, "earshot.db-wal"))).toBe(false);
     await server.dispose();
   });
 

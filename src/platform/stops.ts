@@ -44,7 +44,7 @@ export function createStops({ withinMs, log }: StopsDependencies): Stops {
     try {
       await step(ms);
     } catch (error) {
-      log.error({ part, ...errorFields(error) }, "a part did not stop cleanly");
+      log.error({ what: part, ...errorFields(error) }, "a part did not stop cleanly");
     }
   };
 
@@ -59,7 +59,7 @@ export function createStops({ withinMs, log }: StopsDependencies): Stops {
         const overrunMs = Math.max(OVERRUN_SHARE * (leftMs - stepMs), LEAST_SHARE * reserveMs);
         if (await endsWithin(take(step, part, stepMs), stepMs + overrunMs)) continue;
         log.warn(
-          { part, after_ms: Math.round(stepMs + overrunMs) },
+          { what: part, after_ms: Math.round(stepMs + overrunMs) },
           "a part did not stop in time: the next ones are stopped while it goes on",
         );
       }

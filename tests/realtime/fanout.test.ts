@@ -18,6 +18,8 @@ interface TestLog extends RoomLog<Said> {
   release(): void;
   /** The next read fails. */
   failOnce(): void;
+  /** A room that cannot be read; null for none. */
+  broken: string | null;
   reads: number;
   waiting: number;
 }
@@ -27,9 +29,9 @@ function createTestLog(): TestLog {
   const heads = new Map<string, number>();
   let gate: PromiseWithResolvers<void> | null = null;
   let fails = false;
-  const read = async <T>(answer: () => T): Promise<T> => {
+  const read = async <T>(room: string, answer: () => T): Promise<T> => {
     log.reads++;
-    if (fails) {
+    if (fails || room === log.broken) {
       fails = false;
       throw new Error("the disk is away");
     }
@@ -43,6 +45,7 @@ function createTestLog(): TestLog {
   const log: TestLog = {
     reads: 0,
     waiting: 0,
+    broken: null,
     add: (room) => {
       const offset = (heads.get(room) ?? 0) + 1;
       const said = { offset, text: `${room} ${offset}` };
@@ -63,9 +66,11 @@ function createTestLog(): TestLog {
     failOnce: () => {
       fails = true;
     },
-    head: (room) => read(() => heads.get(room) ?? 0),
+    head: (room) => read(room, () => heads.get(room) ?? 0),
     after: (room, offset, limit) =>
-      read(() => (rooms.get(room) ?? []).filter((said) => said.offset > offset).slice(0, limit)),
+      read(room, () =>
+        (rooms.get(room) ?? []).filter((said) => said.offset > offset).slice(0, limit),
+      ),
   };
   return log;
 }
@@ -128,7 +133,7 @@ beforeEach(() => {
   isChanged = false;
   fanout = createFanout<Said, { shown: boolean; text: string }>({
     bus: network,
-    log: createLog("error", (line) => errors.push(line)),
+    log: createLog("info", (line) => errors.push(line)),
     roomLog: database,
     encodings: { plain },
     publish: (topic, text) => sent.push(`${topic} ${text}`),
@@ -238,6 +243,20 @@ describe("events", () => {
     await until(() => fanout.delivered("a") >= 3);
     expect(sent).toEqual(frames(1, 3));
   });
+});
+
+test("a trouble lasts as long as one room cannot be read, whatever becomes of the others", async () => {
+  for (const room of ["a", "b", "c"]) await fanout.enter(room);
+  database.broken = "b";
+  for (let times = 0; times < 3; times++) {
+    const { reads } = database;
+    network.miss();
+    await until(() => database.reads >= reads + 3 && database.waiting === 0);
+  }
+  expect(errors.map((line) => (JSON.parse(line) as { level: string }).level)).toEqual(["error"]);
+  database.broken = null;
+  await until(() => errors.length > 1);
+  expect(JSON.parse(errors[1] ?? "")).toMatchObject({ level: "info", msg: "rooms are read again" });
 });
 
 describe("entering a room", () => {

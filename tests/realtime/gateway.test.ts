@@ -6,7 +6,11 @@ import { openSocket } from "../support/socket.ts";
 
 const never = (): Promise<void> => new Promise(() => {});
 
-test("a stop turns away with a word whoever does not finish in time", async () => {
+// However much of it sockets are given, they never get more than there is.
+test.each([
+  [10, undefined],
+  [600_000, 10],
+])("a stop turns away with a word whoever does not finish in time", async (withinMs, atMostMs) => {
   const gateway = createGateway({
     tokens: { verify: () => Promise.resolve(null), sign: () => Promise.resolve("") },
     networkOf: () => "here",
@@ -39,7 +43,7 @@ test("a stop turns away with a word whoever does not finish in time", async () =
       ),
   });
   const socket = await openSocket(`ws://127.0.0.1:${server.port}/`);
-  await gateway.stop(10);
+  await gateway.stop(withinMs, atMostMs);
   expect((await socket.closed).code).toBe(1012);
   expect(socket.frames).toMatchObject([{ type: "error", code: "draining", retryable: true }]);
   await server.stop(true);

@@ -19,6 +19,8 @@ export interface SourcesDependencies {
   sources: Partial<Record<SourceName, ReadSaid>>;
   onAdded(): void;
   log: Log;
+  /** How often it looks. */
+  everyMs?: number;
 }
 
 const ROWS = 50;
@@ -32,7 +34,7 @@ const LOOK_EVERY_MS = 1_000;
 export function followSources(
   dependencies: SourcesDependencies,
 ): (withinMs: number) => Promise<void> {
-  const { store, sources, onAdded, log } = dependencies;
+  const { store, sources, onAdded, log, everyMs = LOOK_EVERY_MS } = dependencies;
   // A trouble each: that the one can be read says nothing of the other.
   const followed = (Object.entries(sources) as [SourceName, ReadSaid][]).map(([source, read]) => ({
     source,
@@ -71,7 +73,7 @@ export function followSources(
   if (followed.length === 0) return async () => undefined;
   const timer = setInterval(() => {
     looking ??= look();
-  }, LOOK_EVERY_MS);
+  }, everyMs);
   looking = look();
   return async (withinMs) => {
     isEnded = true;

@@ -461,6 +461,6 @@ test("an erasure that was cut off is finished by a later round, and looked at on
     ["words", id],
     ["words", id],
   ]);
-  await erasure.close();
+  await erasure.close(10_000);
   await database.close();
 });

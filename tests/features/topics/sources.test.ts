@@ -260,3 +260,35 @@ test("an end does not wait for a read that hangs, and what that finds is not wri
   expect(await store.reached("rooms")).toBe(0);
   await database.close();
 });
+
+test("that one source can be read does not end the trouble of the other", async () => {
+  const database = openDatabase(":memory:");
+  const lines: { source?: string; msg: string }[] = [];
+  const rounds = [0, 0];
+  let isBroken = true;
+  const followed = {
+    store: createPostStore({ database, queuedMax: 10, now: Date.now }),
+    sources: {
+      rooms: async () => {
+        rounds[0] = (rounds[0] ?? 0) + 1;
+        if (isBroken) throw new Error("broken");
+        return null;
+      },
+      transcriptions: async () => {
+        rounds[1] = (rounds[1] ?? 0) + 1;
+        return null;
+      },
+    },
+    onAdded: () => undefined,
+    log: createLog("info", (line) => lines.push(JSON.parse(line) as { msg: string })),
+    everyMs: 1,
+  };
+  const end = followSources(followed);
+  await until(() => (rounds[1] ?? 0) > 3);
+  expect(lines).toMatchObject([{ source: "rooms", error: "Error: broken" }]);
+  isBroken = false;
+  await until(() => lines.length > 1);
+  expect(lines[1]?.msg).toContain("again");
+  await end(1_000);
+  await database.close();
+});

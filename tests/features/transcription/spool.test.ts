@@ -1,15 +1,18 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import {
   appendFileSync,
+  mkdirSync,
   readFileSync,
   readdirSync,
   rmSync,
+  rmdirSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { type Spools, createSpools } from "../../../src/features/transcription/spool.ts";
+import { createLog } from "../../../src/platform/log.ts";
 import { temporaryFolder } from "../../support/app.ts";
 import { createRandom } from "../../support/random.ts";
 
@@ -126,6 +129,31 @@ describe.each(twins)("a spool in %s", (_, create) => {
     for (const name of names) spools.remove(name);
     expect(spools.names()).toEqual([]);
   });
+});
+
+test("sound that is taken does not end the trouble of a session that cannot begin", () => {
+  const file = databaseFile();
+  const lines: { level: string; msg: string }[] = [];
+  const log = createLog("info", (line) =>
+    lines.push(JSON.parse(line) as { level: string; msg: string }),
+  );
+  const spools = createSpools(file, log);
+  const one = spools.create("one", 1, 0);
+  // Nothing can be written where a folder has the name.
+  const obstacle = join(`${file}-spool`, "two.1.sound.new");
+  mkdirSync(obstacle);
+  for (let times = 0; times < 3; times++) {
+    expect(() => spools.create("two", 1, 0)).toThrow("EISDIR");
+    one.append(sound(0, 10));
+  }
+  expect(lines.map(({ level }) => level)).toEqual(["error"]);
+  rmdirSync(obstacle);
+  const two = spools.create("two", 1, 0);
+  expect(lines.map(({ msg }) => msg)).toEqual([
+    "sound of new sessions cannot be kept: their speakers are sent away until it can",
+    "sound of new sessions is kept again",
+  ]);
+  for (const spool of [one, two]) spool.remove();
 });
 
 describe("a spool file", () => {
