@@ -194,15 +194,8 @@ export function openStops(options: StopsOptions): Stops {
     await crowd.hush();
     for (const speaker of speakers) await speaker.stop(waitMs);
     const ids = await Promise.all(runs.map(({ sent }) => sent));
-    const numbers = acknowledgedPosts();
-    const queue = await drained(at, WAIT_MS_MAX + numbers.length * WAIT_MS_A_POST);
-    const wrong: string[] = [];
-    if (queue.done !== numbers.length || queue.dead > 0) {
-      wrong.push(
-        `${numbers.length} posts were sent, and now: ${JSON.stringify(await queueOf(at))}`,
-      );
-    }
-    // What is on its way to the members arrives; then everybody has everything.
+    // What is on its way to the members arrives; then everybody has everything, and may go silent while
+    // posts are worked for as long as it takes.
     let faults: string[] = [];
     let missing: string[] = [];
     await until(async () => {
@@ -211,6 +204,14 @@ export function openStops(options: StopsOptions): Stops {
       missing = lostMessages(folder, kept, report.reached);
       return missing.length === 0;
     }, WAIT_MS_MAX).catch(() => {});
+    const numbers = acknowledgedPosts();
+    const queue = await drained(at, WAIT_MS_MAX + numbers.length * WAIT_MS_A_POST);
+    const wrong: string[] = [];
+    if (queue.done !== numbers.length || queue.dead > 0) {
+      wrong.push(
+        `${numbers.length} posts were sent, and now: ${JSON.stringify(await queueOf(at))}`,
+      );
+    }
     at.signal("SIGTERM");
     const exitCode = await at.exited;
     if (exitCode !== 0) wrong.push(`the last server ended with ${exitCode}`);
