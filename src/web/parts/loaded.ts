@@ -1,6 +1,6 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { reasonOf } from "../api.ts";
+import { createAsking } from "./asking.ts";
 
 /** Something that is asked of the server. */
 export interface Loaded<Value> {
@@ -26,39 +26,24 @@ export function useLoaded<Value>(
 
 function createLoaded<Value>() {
   const value = signal<Value | null>(null);
-  const error = signal<string | null>(null);
-  const isLoading = signal(true);
+  const { error, isLoading, ask, leave } = createAsking();
   let asked: (signal: AbortSignal) => Promise<Value>;
-  let current = new AbortController();
 
-  const ask = async (): Promise<void> => {
-    current.abort();
-    const own = (current = new AbortController());
-    isLoading.value = true;
-    try {
-      const answer = await asked(own.signal);
-      if (own.signal.aborted) return;
-      value.value = answer;
-      error.value = null;
-    } catch (failure) {
-      if (own.signal.aborted) return;
-      error.value = reasonOf(failure);
-    }
-    isLoading.value = false;
+  const show = (next: Value): void => {
+    value.value = next;
   };
+  const reload = (): void => void ask(asked, show);
 
   return {
     value,
     error,
     isLoading,
-    reload: () => void ask(),
-    set: (next: Value) => {
-      value.value = next;
-    },
+    reload,
+    set: show,
     begin: (load: typeof asked) => {
       asked = load;
-      void ask();
-      return () => current.abort();
+      reload();
+      return leave;
     },
   };
 }

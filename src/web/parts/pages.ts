@@ -1,6 +1,6 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { reasonOf } from "../api.ts";
+import { createAsking } from "./asking.ts";
 
 /** A part of a long list, and where the next one begins; null at the end. */
 export interface Page<Row> {
@@ -32,29 +32,19 @@ export function usePages<Row>(load: LoadPage<Row>, inputs: readonly unknown[]): 
 function createPages<Row>() {
   const rows = signal<readonly Row[] | null>(null);
   const hasMore = signal(false);
-  const isLoading = signal(true);
-  const error = signal<string | null>(null);
+  const { error, isLoading, ask, leave } = createAsking();
   let load: LoadPage<Row>;
   let next: number | null = null;
-  let current = new AbortController();
 
-  const ask = async (after: number | undefined): Promise<void> => {
-    current.abort();
-    const own = (current = new AbortController());
-    isLoading.value = true;
-    try {
-      const page = await load(after, own.signal);
-      if (own.signal.aborted) return;
-      rows.value = after === undefined ? page.rows : [...(rows.value ?? []), ...page.rows];
-      next = page.next;
-      hasMore.value = next !== null;
-      error.value = null;
-    } catch (failure) {
-      if (own.signal.aborted) return;
-      error.value = reasonOf(failure);
-    }
-    isLoading.value = false;
-  };
+  const askFrom = (after: number | undefined): void =>
+    void ask(
+      (signal) => load(after, signal),
+      (page) => {
+        rows.value = after === undefined ? page.rows : [...(rows.value ?? []), ...page.rows];
+        next = page.next;
+        hasMore.value = next !== null;
+      },
+    );
 
   return {
     rows,
@@ -62,13 +52,13 @@ function createPages<Row>() {
     isLoading,
     error,
     more: () => {
-      if (next !== null && !isLoading.value) void ask(next);
+      if (next !== null && !isLoading.value) askFrom(next);
     },
-    reload: () => void ask(undefined),
+    reload: () => askFrom(undefined),
     begin: (given: LoadPage<Row>) => {
       load = given;
-      void ask(undefined);
-      return () => current.abort();
+      askFrom(undefined);
+      return leave;
     },
   };
 }
