@@ -31,7 +31,7 @@ export function readRecord(json: string | null): NewPost | Refusal {
   try {
     const sent = parseJsonText(json, RECORD_VALUES_MAX);
     // What is wrong is not told of each, and finding that out takes ten times as long.
-    return shape.Check(sent) ? readPost(sent) : invalid("it is not as described in /docs");
+    return shape.Check(sent) ? readFields(sent) : invalid("it is not as described in /docs");
   } catch (error) {
     if (!(error instanceof Problem)) return invalid("it is no JSON");
     return error.code === "too_large" ? tooLarge(error.message) : invalid(error.message);
@@ -45,6 +45,11 @@ export function readPost(sent: unknown): NewPost | Refusal {
     const where = first === undefined || first.path === "" ? "a post" : first.path.slice(1);
     return invalid(`${where}: ${first?.message ?? "is not as described in /docs"}`);
   }
+  return readFields(sent);
+}
+
+/** What the shape cannot say of a post that has it. */
+function readFields(sent: Static<typeof postBody>): NewPost | Refusal {
   const { content, published_at: time = null, external_id: externalId = null } = sent;
   if (hasMoreCharacters(content, CONTENT_CHARACTERS_MAX)) {
     return tooLarge(`content may have ${CONTENT_CHARACTERS_MAX} characters`);
