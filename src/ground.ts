@@ -19,6 +19,7 @@ import { watchOpenFiles } from "./platform/open-files.ts";
 import { watchProcess } from "./platform/process.ts";
 import { closeRedis, openRedis, whenReady } from "./platform/redis.ts";
 import { createRestarts } from "./platform/restarts.ts";
+import type { Stops } from "./platform/stops.ts";
 import { NO_TRACES } from "./platform/traces.ts";
 import { hearSpans } from "./platform/traces.worker.ts";
 import { createGateway } from "./realtime/gateway.ts";
@@ -30,12 +31,6 @@ import { createReading } from "./reading.ts";
 import { VERSION } from "./version.ts";
 import { spawnReadingWorker, spawnSpeechWorker, spawnTextWorker } from "./workers.ts";
 
-/**
- * Where parts say how they are taken down again, the last one first. A step is told how many
- * milliseconds are left of the time that a stop may take.
- */
-export type OnStop = (step: (leftMs: number) => unknown) => void;
-
 /** A start waits so long for Redis; without it the server starts and says so in `/readyz`. */
 const REDIS_START_MS = 2_000;
 /** What was traced last has so long to be handed over; then it is lost. */
@@ -46,7 +41,7 @@ const FRAMES: Allowance = { burst: 1_000, everyMs: 5 };
 export type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** Opens what every feature stands on: the database, Redis, the workers, who callers are. */
-export async function openGround(config: Config, log: RootLog, onStop: OnStop) {
+export async function openGround(config: Config, log: RootLog, onStop: Stops["add"]) {
   const now = Date.now;
   const newId = randomUUID;
   const processId = newId();
@@ -61,17 +56,17 @@ export async function openGround(config: Config, log: RootLog, onStop: OnStop) {
           processId,
           log: log.part("traces"),
         });
-  onStop((leftMs) => traces.close(Math.min(leftMs, TRACES_MS)));
+  onStop((withinMs) => traces.close(Math.min(withinMs, TRACES_MS)), { part: "traces" });
   const database = openDatabase(config.databasePath, log.part("database"));
-  onStop(() => database.close());
+  onStop(() => database.close(), { part: "database" });
   const watched = watchProcess(VERSION);
-  onStop(watched.close);
-  onStop(watchOpenFiles({ log: log.part("main") }));
+  onStop(watched.close, { part: "measures" });
+  onStop(watchOpenFiles({ log: log.part("main") }), { part: "open files" });
   const restarts = createRestarts();
 
   const redis = config.redisUrl === null ? null : openRedis(config.redisUrl, log.part("redis"));
   if (redis !== null) {
-    onStop(() => closeRedis(redis));
+    onStop(() => closeRedis(redis), { part: "redis" });
     await whenReady(redis, REDIS_START_MS);
   }
   const bus =
@@ -83,7 +78,7 @@ export async function openGround(config: Config, log: RootLog, onStop: OnStop) {
           processId,
           log: log.part("bus"),
         });
-  onStop(() => bus.close());
+  onStop(() => bus.close(), { part: "bus" });
 
   const isRedisThere = (): boolean | null =>
     redis === null ? null : redis.isReady && bus.connected();
@@ -92,14 +87,18 @@ export async function openGround(config: Config, log: RootLog, onStop: OnStop) {
     threads: config.textWorkers,
     log: log.part("text"),
   });
-  onStop((leftMs) => texts.close(Math.min(leftMs, config.shutdownTimeoutMs / 4)));
+  onStop((withinMs) => texts.close(Math.min(withinMs, config.shutdownTimeoutMs / 4)), {
+    part: "text",
+  });
   const reading = createReading({
     database,
     path: config.databasePath,
     spawn: restarts.counted("reading", 1, spawnReadingWorker),
     log: log.part("reading"),
   });
-  onStop((leftMs) => reading.close(Math.min(leftMs, config.shutdownTimeoutMs / 4)));
+  onStop((withinMs) => reading.close(Math.min(withinMs, config.shutdownTimeoutMs / 4)), {
+    part: "reading",
+  });
   const recognition = openRecognition({
     settings: speechSettings(config),
     languages: LANGUAGES,
@@ -108,7 +107,7 @@ export async function openGround(config: Config, log: RootLog, onStop: OnStop) {
     ),
     log: log.part("speech"),
   });
-  onStop(() => recognition?.close());
+  onStop(() => recognition?.close(), { part: "speech" });
 
   const secret = await installationSecret(database, () => randomBytes(32).toString("base64url"));
   const tokens = createTokens(config.jwtSecret ?? secret, now, createHolders(database, now));
@@ -120,7 +119,7 @@ export async function openGround(config: Config, log: RootLog, onStop: OnStop) {
     redis === null
       ? createMemorySocketCounts()
       : createRedisSocketCounts({ redis, newId, leaseMs, log: log.part("sockets") });
-  onStop(socketCounts.close);
+  onStop(socketCounts.close, { part: "socket counts" });
   const gateway = createGateway({
     tokens,
     networkOf,

@@ -174,7 +174,7 @@ describe("the server", () => {
     expect((await chat.closed).code).toBe(1012);
     expect(await server.exited).toBe(0);
     // The database, which is nearly the last, had its turn.
-    expect(lateParts(server).at(-1)).toBe("ground");
+    expect(lateParts(server).at(-1)).toBe("database");
     expect(server.output()).toContain('"msg":"stopped"');
     expect(server.output()).not.toContain("had no owner");
     other.close();

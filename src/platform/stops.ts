@@ -8,7 +8,7 @@ export interface Stops {
    * Has a part taken down before all that were added before it. `part` is what the log calls it; `share`
    * is how much it may take, at most, of the time that is left when its turn comes.
    */
-  add(step: StopStep, about?: { part?: string; share?: number }): void;
+  add(step: StopStep, about: { part: string; share?: number }): void;
   /** Takes everything down, the last one first. Never rejects, and resolves within the time. */
   run(): Promise<void>;
 }
@@ -19,8 +19,6 @@ export interface StopsDependencies {
   log: Log;
 }
 
-/** What is not called anything. */
-const PART = "ground";
 /** However slow a part is, those behind it have as much again between them. */
 const SHARE = 1 / 2;
 /** Of what is left behind its share, what a part may overrun by before the next one begins. */
@@ -49,7 +47,7 @@ export function createStops({ withinMs, log }: StopsDependencies): Stops {
   };
 
   return {
-    add: (step, { part = PART, share = SHARE } = {}) => void steps.push({ step, part, share }),
+    add: (step, { part, share = SHARE }) => void steps.push({ step, part, share }),
     run: async () => {
       const reserveMs = Math.min(RESERVE_MS, withinMs * RESERVE_SHARE);
       const endsAt = performance.now() + withinMs - reserveMs;

@@ -13,12 +13,13 @@ test("parts are taken down one after the other, the last one first, and one that
   const { lines, log } = collected();
   const stops = createStops({ withinMs: 10_000, log });
   const ended: string[] = [];
-  stops.add(() => ended.push("first"));
+  stops.add(() => ended.push("first"), { part: "first" });
   stops.add(() => Promise.reject(new Error("broken")), { part: "second" });
-  stops.add(async () => {
+  const endLate = async (): Promise<void> => {
     await Bun.sleep(1);
     ended.push("third");
-  });
+  };
+  stops.add(endLate, { part: "third" });
   await stops.run();
   expect(ended).toEqual(["third", "first"]);
   expect(lines).toMatchObject([{ level: "error", what: "second", error: "Error: broken" }]);
@@ -57,8 +58,8 @@ test("a part that does not end leaves time for those behind it, and is told of o
 test("a part may be given more of the time than the others", async () => {
   const stops = createStops({ withinMs: 10_000, log: createLog("silent") });
   const told: number[] = [];
-  stops.add((withinMs) => told.push(withinMs));
-  stops.add((withinMs) => told.push(withinMs), { share: 0.8 });
+  stops.add((withinMs) => told.push(withinMs), { part: "second" });
+  stops.add((withinMs) => told.push(withinMs), { part: "first", share: 0.8 });
   await stops.run();
   expect(told[0]).toBeWithin(7_000, 7_601);
   expect(told[1]).toBeWithin(4_000, 4_751);
