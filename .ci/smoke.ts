@@ -89,12 +89,27 @@ async function stop(server: Listening): Promise<void> {
 /** What a process has open for writing that is not its own. */
 function openElsewhere(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    const path = readlinkSync(`/proc/${pid}/fd/${fd}`);
-    const flags = /flags:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"))?.[1];
+    const opened = readOpened(pid, fd);
+    if (opened === null) return [];
+    const { path, info } = opened;
+    const flags = /flags:\s+(\d+)/.exec(info)?.[1];
     const isWritten = (Number.parseInt(flags ?? "0", 8) & 3) !== 0;
     const isOwn = path.startsWith(`${home}/`) || !path.startsWith("/") || path === "/dev/null";
     return isWritten && !isOwn ? [path] : [];
   });
+}
+
+/** Null for one that was closed since it was listed. */
+function readOpened(pid: number, fd: string): { path: string; info: string } | null {
+  try {
+    return {
+      path: readlinkSync(`/proc/${pid}/fd/${fd}`),
+      info: readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"),
+    };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
 }
 
 /** The doors of the house answer, also those behind which a file of the binary lies. */
